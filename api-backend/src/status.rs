@@ -1,0 +1,34 @@
+//! What the function says about itself: that it is up, and which version it is.
+
+use axum::{Json, extract::State};
+use serde::Serialize;
+
+/// The function's name and version as Lambda reports them.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Identity {
+    function: String,
+    version: String,
+}
+
+impl Identity {
+    /// What Lambda did not say is `local`.
+    pub(crate) fn new(function: Option<String>, version: Option<String>) -> Self {
+        let or_local = |value: Option<String>| value.unwrap_or_else(|| "local".to_owned());
+        Self { function: or_local(function), version: or_local(version) }
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Health {
+    status: &'static str,
+}
+
+/// `GET /health`
+pub(crate) async fn health() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// `GET /version`
+pub(crate) async fn version(State(identity): State<Identity>) -> Json<Identity> {
+    Json(identity)
+}

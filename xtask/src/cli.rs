@@ -1,0 +1,138 @@
+//! What can be typed. The doc comments are the help.
+
+use clap::{Args, Parser, Subcommand};
+
+/// Builds, publishes and releases this workspace's Lambdas.
+///
+/// Without `--env` everything happens on a local AWS on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command knows.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The environment: an AWS account and region
+    #[arg(long, global = true, env = "DEPLOY_ENV", default_value = "local", value_name = "NAME", value_parser = environment)]
+    pub(crate) env: String,
+    /// Only this function (may be given more than once)
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) function: Vec<String>,
+    /// The branch that names the alias; else `GIT_BRANCH`, `CIRCLE_BRANCH` or the one checked out
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) branch: Option<String>,
+    /// Write the result to stdout as JSON, and nothing else there
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Show the tools' own output as it comes
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Every gate before production: format, lints, tests, Terraform, CircleCI's config
+    Check,
+    /// Make a package of each function: target/lambda/<function>/lambda.zip
+    Build,
+    /// Show what Terraform would change; exit 1 if that is anything, with --refresh
+    Plan(Refresh),
+    /// Publish a version with Terraform and write terraform/output.json
+    Apply(Apply),
+    /// Write terraform/output.json from Terraform's state, and show it
+    Output,
+    /// Invoke the published version and judge its answer, before any alias moves
+    Smoke,
+    /// Prove the version in terraform/output.json and move the branch's alias to it
+    Alias(Alias),
+    /// Build, apply, smoke test, move the alias: all of it
+    Deploy(Deploy),
+    /// What CircleCI runs: check, then deploy
+    Ci(Deploy),
+    /// What is live: aliases, versions, code storage
+    Status,
+    /// The local AWS on this machine
+    #[command(subcommand)]
+    Local(Local),
+    /// Write a completion script for a shell to stdout
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, Args, Clone, Copy)]
+pub(crate) struct Refresh {
+    /// Run Terraform even where the inputs are those of the last apply
+    #[arg(long)]
+    pub(crate) refresh: bool,
+}
+
+#[derive(Debug, Args, Clone, Copy)]
+pub(crate) struct DryRun {
+    /// Only say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args, Clone, Copy)]
+pub(crate) struct Apply {
+    #[command(flatten)]
+    pub(crate) refresh: Refresh,
+    #[command(flatten)]
+    pub(crate) dry_run: DryRun,
+}
+
+#[derive(Debug, Args, Clone, Copy)]
+pub(crate) struct Alias {
+    #[command(flatten)]
+    pub(crate) dry_run: DryRun,
+    /// Let an older commit replace a newer one
+    #[arg(long)]
+    pub(crate) allow_older: bool,
+}
+
+#[derive(Debug, Args, Clone, Copy)]
+pub(crate) struct Deploy {
+    #[command(flatten)]
+    pub(crate) refresh: Refresh,
+    #[command(flatten)]
+    pub(crate) alias: Alias,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Local {
+    /// Start it, unless it runs
+    Up {
+        /// The loopback port; any free one if left out
+        #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+        port: Option<u16>,
+    },
+    /// Stop it; its state is kept
+    Down,
+    /// Whether it runs, and where
+    Status,
+    /// Wipe it
+    Reset,
+}
+
+fn environment(text: &str) -> Result<String, String> {
+    let mut characters = text.chars();
+    let starts = characters.next().is_some_and(|c| c.is_ascii_lowercase());
+    if starts && text.len() <= 32 && characters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
+        return Ok(text.to_owned());
+    }
+    Err("an environment is 1 to 32 lowercase letters, digits and hyphens, and begins with a letter".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

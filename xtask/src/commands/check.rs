@@ -1,0 +1,61 @@
+//! `check`: every gate before production.
+
+use crate::error::{Hint, bail_hint};
+use crate::project;
+use crate::tools::process::Tool;
+use crate::tools::terraform::Program;
+use crate::tools::{cargo, pinned};
+use crate::ui;
+use anyhow::{Result, anyhow};
+use std::path::Path;
+use std::process::ExitCode;
+
+pub(crate) fn run() -> Result<ExitCode> {
+    let root = project::root()?;
+    let gate = |name, what: &str, arguments: &[&str], hint: &str| {
+        ui::step_with(name, || cargo::gate(&root, arguments).hint(hint), |()| what.to_owned())
+    };
+    // The quick ones first: who forgot to format should not wait for the tests.
+    gate("format", "Rust", &["fmt", "--all", "--check"], "run `cargo fmt --all`")?;
+    let terraform = std::thread::scope(|scope| -> Result<()> {
+        // Terraform mostly waits, cargo mostly computes.
+        let terraform = scope.spawn(|| terraform(&root));
+        let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"];
+        let linted = gate("lint", "clippy", &lints, "run `cargo clippy --workspace --all-targets --fix`");
+        let terraform = terraform.join().map_err(|_| anyhow!("the thread that checks Terraform panicked"))?;
+        linted.and(terraform)
+    });
+    terraform?;
+    ui::say("terraform", "formatted and valid");
+    ui::step_with("circleci", || circleci(&root), |()| "config fits its schema".to_owned())?;
+    gate(
+        "test",
+        "all of the workspace",
+        &["test", "--workspace", "--locked"],
+        "run `cargo test` for one crate to see more",
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn terraform(root: &Path) -> Result<()> {
+    let target = root.join("target");
+    let program = Program::find(&target)?;
+    for (folder, data) in [("terraform", "functions"), ("terraform/role", "role")] {
+        program.check(&root.join(folder), &target.join("terraform/check").join(data))?;
+    }
+    Ok(())
+}
+
+fn circleci(root: &Path) -> Result<()> {
+    let checker = pinned::check_jsonschema(&root.join("target"))?;
+    let config = root.join(".circleci/config.yml");
+    if !config.is_file() {
+        bail_hint!("restore it with `git checkout -- .circleci`"; "`{}` is missing", config.display());
+    }
+    Tool::new(checker)
+        .args(["--builtin-schema", "vendor.circle-ci"])
+        .args([config])
+        .run(root)
+        .map(drop)
+        .hint("see https://circleci.com/docs/configuration-reference")
+}

@@ -1,0 +1,29 @@
+//! One file per verb: observe, decide, then print or execute.
+
+pub(crate) mod alias;
+pub(crate) mod apply;
+pub(crate) mod build;
+pub(crate) mod check;
+pub(crate) mod deploy;
+pub(crate) mod local;
+pub(crate) mod smoke;
+pub(crate) mod status;
+
+use crate::cli::Global;
+use anyhow::Result;
+use serde::Serialize;
+use std::fmt::Display;
+use std::process::ExitCode;
+
+/// Shows a command's result on stdout: for a person, or with `--json` for a program.
+fn show<T: Display + Serialize>(global: &Global, result: &T) -> Result<ExitCode> {
+    if global.json {
+        println!("{}", serde_json::to_string_pretty(result)?);
+    } else {
+        let text = result.to_string();
+        if !text.is_empty() {
+            println!("{}", text.trim_end());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

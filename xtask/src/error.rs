@@ -1,0 +1,81 @@
+//! Errors that say what to type next: any `anyhow` error may carry a hint, which `main` prints once, last.
+
+use std::fmt;
+
+/// An error together with the command or action that mends it.
+#[derive(Debug)]
+struct Hinted {
+    error: anyhow::Error,
+    hint: String,
+}
+
+impl fmt::Display for Hinted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Hinted {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
+/// Attaches a hint to an error.
+pub(crate) trait Hint<T> {
+    /// Adds what the user should type or do next.
+    fn hint(self, hint: impl fmt::Display) -> anyhow::Result<T>;
+}
+
+impl<T, E: Into<anyhow::Error>> Hint<T> for Result<T, E> {
+    fn hint(self, hint: impl fmt::Display) -> anyhow::Result<T> {
+        self.map_err(|error| with_hint(error.into(), hint))
+    }
+}
+
+/// The same for an error that is not in a `Result` yet.
+pub(crate) fn with_hint(error: anyhow::Error, hint: impl fmt::Display) -> anyhow::Error {
+    anyhow::Error::new(Hinted { error, hint: hint.to_string() })
+}
+
+/// `bail!` with a hint after the semicolon.
+macro_rules! bail_hint {
+    ($hint:expr; $($message:tt)*) => {
+        return Err($crate::error::with_hint(anyhow::anyhow!($($message)*), $hint))
+    };
+}
+pub(crate) use bail_hint;
+
+/// The whole error as it is shown: the sentence, its causes, and the first hint found.
+pub(crate) fn render(error: &anyhow::Error) -> String {
+    let mut text = format!("error: {error}");
+    let mut last = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        // Several layers of the SDK repeat the sentence of the layer below.
+        if !last.contains(&cause) {
+            text.push_str(&format!("\n  caused by: {}", cause.replace('\n', "\n    ")));
+        }
+        last = cause;
+    }
+    let hint = error.chain().find_map(|e| e.downcast_ref::<Hinted>());
+    if let Some(Hinted { hint, .. }) = hint {
+        text.push_str(&format!("\n\nhint: {hint}"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn shows_causes_once_and_the_hint_last() {
+        let error = Err::<(), _>(anyhow::anyhow!("disk full"))
+            .hint("free some space")
+            .context("cannot write `x`")
+            .expect_err("it is an error");
+        assert_eq!(render(&error), "error: cannot write `x`\n  caused by: disk full\n\nhint: free some space");
+    }
+}

@@ -1,0 +1,47 @@
+//! `cargo xtask`: packages, publishes and releases the Lambdas of this workspace. `ARCHITECTURE.md` is the map.
+
+mod cli;
+mod commands;
+mod environment;
+mod error;
+mod model;
+mod project;
+mod tools;
+mod ui;
+
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tools::process::set_verbose(cli.global.verbose);
+    match run(&cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{}", error::render(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Check => commands::check::run(),
+        Command::Build => commands::build::run(global),
+        Command::Plan(refresh) => commands::apply::plan(global, *refresh),
+        Command::Apply(apply) => commands::apply::run(global, *apply),
+        Command::Output => commands::apply::output(global),
+        Command::Smoke => commands::smoke::run(global),
+        Command::Alias(alias) => commands::alias::run(global, *alias),
+        Command::Deploy(deploy) => commands::deploy::run(global, *deploy),
+        Command::Ci(deploy) => commands::deploy::ci(global, *deploy),
+        Command::Status => commands::status::run(global),
+        Command::Local(local) => commands::local::run(global, local),
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "cargo-xtask", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

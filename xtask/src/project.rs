@@ -1,0 +1,71 @@
+//! The checkout: where its files lie and what its functions are.
+
+use crate::error::{Hint, bail_hint};
+use crate::model::elf::Architecture;
+use crate::tools::cargo;
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+
+/// The checkout that the command works on.
+#[derive(Debug)]
+pub(crate) struct Project {
+    pub(crate) root: PathBuf,
+    /// `target` in the checkout, wherever cargo's own may be: what the pipeline makes and keeps lies there.
+    pub(crate) target: PathBuf,
+    /// Cargo's target folder.
+    pub(crate) cargo_target: PathBuf,
+    /// All of them, by name.
+    pub(crate) functions: Vec<Function>,
+    /// What `--function` named; empty for all.
+    only: Vec<String>,
+}
+
+/// One Lambda: a workspace crate with `[package.metadata.lambda]`.
+#[derive(Debug, Clone)]
+pub(crate) struct Function {
+    pub(crate) name: String,
+    pub(crate) folder: PathBuf,
+    pub(crate) architecture: Architecture,
+}
+
+impl Project {
+    /// Finds the checkout around the current folder and reads its functions.
+    pub(crate) fn open(only: &[String]) -> Result<Self> {
+        let root = root()?;
+        let workspace = cargo::workspace(&root)?;
+        let functions = workspace.functions;
+        if let Some(unknown) = only.iter().find(|name| !functions.iter().any(|f| f.name == **name)) {
+            let known: Vec<_> = functions.iter().map(|f| f.name.as_str()).collect();
+            bail_hint!(format!("the functions are: {}", known.join(", ")); "there is no function `{unknown}`");
+        }
+        if functions.is_empty() {
+            bail_hint!("add `[package.metadata.lambda]` to the crate of a Lambda"; "the workspace has no function");
+        }
+        Ok(Self { target: root.join("target"), cargo_target: workspace.target, root, functions, only: only.to_vec() })
+    }
+
+    /// The functions that the command is about.
+    pub(crate) fn selected(&self) -> impl Iterator<Item = &Function> {
+        self.functions.iter().filter(|function| self.only.is_empty() || self.only.contains(&function.name))
+    }
+
+    /// Where a function's package lies once it is built.
+    pub(crate) fn package(&self, function: &str) -> PathBuf {
+        self.target.join("lambda").join(function).join("lambda.zip")
+    }
+
+    /// Terraform's outputs, as the pipeline's next step reads them.
+    pub(crate) fn output_json(&self) -> PathBuf {
+        self.root.join("terraform/output.json")
+    }
+}
+
+/// The folder of the checkout around the current one.
+pub(crate) fn root() -> Result<PathBuf> {
+    let here = std::env::current_dir().context("cannot tell the current folder")?;
+    here.ancestors()
+        .find(|folder| folder.join("xtask/Cargo.toml").is_file() && folder.join("terraform").is_dir())
+        .map(Path::to_path_buf)
+        .with_context(|| format!("`{}` is not inside a checkout of this workspace", here.display()))
+        .hint("change to the folder you cloned it into")
+}

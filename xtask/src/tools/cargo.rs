@@ -1,0 +1,120 @@
+//! The door to cargo: what the workspace holds, and a function's executable, the same bytes wherever it is built.
+
+use super::pinned::Zig;
+use super::process::Tool;
+use crate::error::{Hint, bail_hint};
+use crate::project::Function;
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Amazon Linux 2023's glibc; zig links against exactly its symbols.
+const GLIBC: &str = "2.34";
+
+/// What cargo says about the workspace.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    pub(crate) target: PathBuf,
+    pub(crate) functions: Vec<Function>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    target_directory: PathBuf,
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    manifest_path: PathBuf,
+    #[serde(default)]
+    metadata: Option<Extra>,
+}
+
+#[derive(Deserialize)]
+struct Extra {
+    lambda: Option<Lambda>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lambda {
+    #[serde(default = "x86_64")]
+    architecture: crate::model::elf::Architecture,
+}
+
+fn x86_64() -> crate::model::elf::Architecture {
+    crate::model::elf::Architecture::X86_64
+}
+
+fn cargo() -> OsString {
+    // Inside `cargo run` this is the cargo that runs us, whatever PATH says.
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// Reads the workspace at `root`.
+pub(crate) fn workspace(root: &Path) -> Result<Workspace> {
+    let tool = Tool::new(cargo()).args(["metadata", "--format-version", "1", "--no-deps", "--offline"]);
+    let metadata: Metadata = serde_json::from_slice(&tool.run(root)?)
+        .context("cannot understand `cargo metadata`")
+        .hint("check `[package.metadata.lambda]`: it knows `architecture = \"x86_64\"` or `\"arm64\"`")?;
+    let mut functions: Vec<_> = metadata
+        .packages
+        .into_iter()
+        .filter_map(|package| {
+            let lambda = package.metadata?.lambda?;
+            let folder = package.manifest_path.parent()?.to_path_buf();
+            Some(Function { name: package.name, folder, architecture: lambda.architecture })
+        })
+        .collect();
+    functions.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Workspace { target: metadata.target_directory, functions })
+}
+
+/// Compiles a function and gives the path of its executable.
+pub(crate) fn compile(root: &Path, target: &Path, function: &Function, zig: &Zig) -> Result<PathBuf> {
+    let triple = function.architecture.target();
+    let sysroot = installed_target(root, triple)?;
+    let home = std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(std::env::home_dir()?.join(".cargo")))
+        .context("cannot tell cargo's home folder")?;
+    // Paths that the compiler writes into panics and debug info: the same in every checkout.
+    let flags = [(root, "/workspace"), (home.as_path(), "/cargo"), (sysroot.as_path(), "/rust")]
+        .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
+        .join("\u{1f}");
+    let tool = Tool::new(zig.program())
+        .args(["zigbuild", "--locked", "--profile", "lambda", "--package", &function.name, "--bin", &function.name])
+        .args(["--target", &format!("{triple}.{GLIBC}"), "--target-dir"])
+        .args([target])
+        .env("CARGO_ENCODED_RUSTFLAGS", flags)
+        .env("PATH", zig.path()?)
+        .env("CARGO_ZIGBUILD_CACHE_DIR", zig.cache("zigbuild"))
+        .env("ZIG_GLOBAL_CACHE_DIR", zig.cache("zig"))
+        .env("ZIG_LOCAL_CACHE_DIR", zig.cache("zig-local"))
+        // What would change the bytes with the caller's environment.
+        .without("RUSTFLAGS")
+        .without("CARGO_BUILD_RUSTFLAGS")
+        .without("CARGO_BUILD_TARGET")
+        .without("RUSTC_WRAPPER")
+        .without("SOURCE_DATE_EPOCH");
+    tool.run(root)?;
+    Ok(target.join(triple).join("lambda").join(&function.name))
+}
+
+/// The sysroot, when it has the standard library for `triple`.
+fn installed_target(root: &Path, triple: &str) -> Result<PathBuf> {
+    let sysroot = Tool::new("rustc").args(["--print", "sysroot"]).run(root)?;
+    let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot).trim());
+    if !sysroot.join("lib/rustlib").join(triple).join("lib").is_dir() {
+        bail_hint!(format!("run `rustup target add {triple}`"); "the Rust toolchain cannot compile for `{triple}`");
+    }
+    Ok(sysroot)
+}
+
+/// Runs one of cargo's own gates (`fmt`, `clippy`, `test`) over the workspace.
+pub(crate) fn gate(root: &Path, arguments: &[&str]) -> Result<()> {
+    Tool::new(cargo()).args(arguments.iter().copied()).run(root).map(drop)
+}

@@ -1,0 +1,73 @@
+//! The door to git: the branch, the commit, and how two commits stand to each other.
+
+use crate::error::{Hint, bail_hint};
+use crate::model::alias::Relation;
+use anyhow::{Context, Result};
+use git2::{Oid, Repository, StatusOptions};
+use std::path::Path;
+
+/// The repository of the checkout.
+pub(crate) struct Git(Repository);
+
+impl std::fmt::Debug for Git {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Git").field(&self.0.path()).finish()
+    }
+}
+
+impl Git {
+    /// # Errors
+    /// There is no repository at `root`.
+    pub(crate) fn open(root: &Path) -> Result<Self> {
+        Repository::open(root)
+            .map(Self)
+            .with_context(|| format!("`{}` is not a git repository", root.display()))
+            .hint("run `git init` and make a first commit: the alias is named after the branch")
+    }
+
+    /// The branch that is checked out.
+    pub(crate) fn head_branch(&self) -> Result<String> {
+        // An unborn branch has a name already, but no commit; `commit` says so.
+        let head = self.0.find_reference("HEAD").context("cannot read HEAD")?;
+        let target = head.symbolic_target().context("cannot read HEAD")?;
+        let branch = target.and_then(|name| name.strip_prefix("refs/heads/"));
+        let Some(branch) = branch else {
+            bail_hint!("name the branch with `--branch` or `GIT_BRANCH`"; "HEAD is detached, so no branch names the alias");
+        };
+        Ok(branch.to_owned())
+    }
+
+    /// The full id of HEAD's commit.
+    pub(crate) fn commit(&self) -> Result<String> {
+        let head = self.0.head().and_then(|head| head.peel_to_commit()).context("there is no commit yet");
+        Ok(head.hint("commit first: the release record names the commit")?.id().to_string())
+    }
+
+    /// Whether the work tree differs from HEAD (files that git ignores do not count).
+    pub(crate) fn is_dirty(&self) -> Result<bool> {
+        let mut options = StatusOptions::new();
+        options.include_untracked(true).include_ignored(false);
+        let statuses = self.0.statuses(Some(&mut options)).context("cannot read the state of the work tree")?;
+        Ok(!statuses.is_empty())
+    }
+
+    /// How `commit` stands to `recorded`.
+    pub(crate) fn relation(&self, commit: &str, recorded: &str) -> Relation {
+        if commit == recorded {
+            return Relation::Same;
+        }
+        let (Ok(ours), Ok(theirs)) = (Oid::from_str(commit), Oid::from_str(recorded)) else {
+            return Relation::Unknown;
+        };
+        // A commit that is not here (a shallow clone, a branch never fetched) can't be compared.
+        if self.0.find_commit(theirs).is_err() || self.0.find_commit(ours).is_err() {
+            return Relation::Unknown;
+        }
+        match (self.0.graph_descendant_of(ours, theirs), self.0.graph_descendant_of(theirs, ours)) {
+            (Ok(true), _) => Relation::Newer,
+            (_, Ok(true)) => Relation::Older,
+            (Ok(false), Ok(false)) => Relation::Diverged,
+            _ => Relation::Unknown,
+        }
+    }
+}

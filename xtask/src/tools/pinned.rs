@@ -1,0 +1,207 @@
+//! Pinned tools: Terraform, zig and the local AWS, installed under `target/tools` with their checksums verified.
+
+use super::files;
+use super::http;
+use super::process::Tool;
+use crate::error::{Hint, bail_hint};
+use crate::model::package::sha256;
+use anyhow::{Context, Result};
+use std::ffi::OsString;
+use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const ZIG: &str = include_str!("../../pins/zig.txt");
+const MINISTACK: &str = include_str!("../../pins/ministack.txt");
+const CHECK_JSONSCHEMA: &str = include_str!("../../pins/check-jsonschema.txt");
+
+/// Another process may be installing the same tool; a slow network takes minutes, not more.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Terraform's version where PATH has none that fits, and the SHA-256 of its release archives.
+const TERRAFORM: &str = "1.11.4";
+const TERRAFORM_ARCHIVES: [(&str, &str); 4] = [
+    ("linux_amd64", "1ce994251c00281d6845f0f268637ba50c0005657eb3cf096b92f753b42ef4dc"),
+    ("linux_arm64", "a43d1d0da9b9bab214a8305a39db0e40869572594ccf50c416a7756499143633"),
+    ("darwin_amd64", "a56d5002b9f7647291faccc3dd1a70350e60fb61e4c45037629508b8fdc2575b"),
+    ("darwin_arm64", "867e0808fa971217043e25b7a792b10720c79b1546f8a68479b74f138be73e18"),
+];
+
+/// The linker, in its virtual environment.
+#[derive(Debug)]
+pub(crate) struct Zig(PathBuf);
+
+impl Zig {
+    pub(crate) fn install(target: &Path) -> Result<Self> {
+        python_tool(target, "zig", ZIG).map(Self)
+    }
+
+    pub(crate) fn program(&self) -> OsString {
+        self.0.join("bin/cargo-zigbuild").into()
+    }
+
+    /// PATH with the environment's `python` first, through which cargo-zigbuild finds its zig.
+    pub(crate) fn path(&self) -> Result<OsString> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = [self.0.join("bin")].into_iter().chain(std::env::split_paths(&path));
+        std::env::join_paths(folders).context("PATH has a folder that cannot be named there")
+    }
+
+    /// A cache beside the tool, so that nothing is written into the user's home.
+    pub(crate) fn cache(&self, name: &str) -> PathBuf {
+        self.0.join("cache").join(name)
+    }
+}
+
+/// The local AWS's program.
+pub(crate) fn ministack(target: &Path) -> Result<PathBuf> {
+    Ok(python_tool(target, "ministack", MINISTACK)?.join("bin/ministack"))
+}
+
+/// The checker of `.circleci/config.yml`, which brings the schema along.
+pub(crate) fn check_jsonschema(target: &Path) -> Result<PathBuf> {
+    Ok(python_tool(target, "check-jsonschema", CHECK_JSONSCHEMA)?.join("bin/check-jsonschema"))
+}
+
+/// A virtual environment with exactly what `pins` names. Its folder is named after the pins, so that other pins are
+/// another folder; a stamp, written last, tells a whole one from one that a kill left half made.
+fn python_tool(target: &Path, name: &str, pins: &str) -> Result<PathBuf> {
+    let folder = target.join("tools").join(format!("{name}-{}", &sha256(pins.as_bytes()).hex[..12]));
+    let stamp = folder.join("complete");
+    if stamp.is_file() {
+        return Ok(folder);
+    }
+    let _lock = files::lock(&folder.with_extension("lock"), PATIENCE)?;
+    if stamp.is_file() {
+        return Ok(folder);
+    }
+    crate::ui::step_with("install", || fill(&folder, pins, name), |()| format!("{name}, pinned"))?;
+    files::write(&stamp, b"")?;
+    Ok(folder)
+}
+
+fn fill(folder: &Path, pins: &str, name: &str) -> Result<()> {
+    let parent = folder.parent().unwrap_or(folder);
+    let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
+    let version = Tool::new(&python).args(["-c", "import sys, venv, ensurepip; print(sys.version_info >= (3, 10))"]);
+    let version = version.run(parent).with_context(|| format!("cannot install `{name}`")).hint(
+        "install Python 3.10 or newer with its venv module (Debian: `apt install python3-venv`), or name one in `PYTHON`",
+    )?;
+    if version.trim_ascii() != b"True" {
+        bail_hint!("install a newer one, or name it in `PYTHON`"; "`{}` is older than 3.10", python.to_string_lossy());
+    }
+    Tool::new(&python).args(["-m", "venv", "--clear"]).args([folder]).run(parent)?;
+    let list = folder.join("requirements.txt");
+    files::write(&list, pins.as_bytes())?;
+    Tool::new(folder.join("bin/python"))
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"])
+        .args(["--require-hashes", "--only-binary", ":all:", "--requirement"])
+        .args([list])
+        .without("PYTHONPATH")
+        .without("PYTHONHOME")
+        .run(folder)
+        .with_context(|| format!("cannot install `{name}`"))
+        .hint("check the network, or name your package index in `PIP_INDEX_URL`; then run this again")?;
+    Ok(())
+}
+
+/// Terraform's program: PATH's when its version fits, else the pinned one, downloaded once.
+pub(crate) fn terraform(target: &Path) -> Result<(PathBuf, String)> {
+    let named = std::env::var_os("TERRAFORM").map(PathBuf::from);
+    let from_path = named.unwrap_or_else(|| "terraform".into());
+    if let Some(version) = terraform_version(&from_path, target)? {
+        return Ok((from_path, version));
+    }
+    let folder = target.join("tools").join(format!("terraform-{TERRAFORM}"));
+    let program = folder.join("terraform");
+    if !program.is_file() {
+        let _lock = files::lock(&folder.with_extension("lock"), PATIENCE)?;
+        if !program.is_file() {
+            crate::ui::step_with("install", || download(&program), |()| format!("terraform {TERRAFORM}, pinned"))?;
+        }
+    }
+    Ok((program, TERRAFORM.to_owned()))
+}
+
+/// The version that a program reports, when it is 1.11 or newer and below 2. The answer is kept for as long as the
+/// file is the same: asking takes a third of a second.
+fn terraform_version(program: &Path, target: &Path) -> Result<Option<String>> {
+    let Some(found) = find(program) else { return Ok(None) };
+    let Ok(meta) = found.metadata() else { return Ok(None) };
+    let identity = format!("{}\n{}\n{:?}\n", found.display(), meta.len(), meta.modified().ok());
+    let known = target.join("tools/terraform-version");
+    let kept = std::fs::read_to_string(&known).unwrap_or_default();
+    let version = if let Some(version) = kept.strip_prefix(&identity) {
+        version.to_owned()
+    } else {
+        let tool = Tool::new(&found).args(["version", "-json"]).env("CHECKPOINT_DISABLE", "1");
+        let Ok(answer) = tool.run(Path::new(".")) else { return Ok(None) };
+        let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap_or_default();
+        let version = answer["terraform_version"].as_str().unwrap_or_default().to_owned();
+        files::write(&known, format!("{identity}{version}").as_bytes())?;
+        version
+    };
+    Ok(fits(&version).then_some(version))
+}
+
+fn fits(version: &str) -> bool {
+    let mut parts = version.split(['.', '-']).map(str::parse::<u32>);
+    matches!((parts.next(), parts.next()), (Some(Ok(1)), Some(Ok(minor))) if minor >= 11)
+}
+
+fn find(program: &Path) -> Option<PathBuf> {
+    if program.components().count() > 1 {
+        return program.is_file().then(|| program.to_path_buf());
+    }
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(program)).find(|path| path.is_file())
+}
+
+fn download(program: &Path) -> Result<()> {
+    let platform = match (std::env::consts::OS, std::env::consts::ARCH) {
+        ("linux", "x86_64") => "linux_amd64",
+        ("linux", "aarch64") => "linux_arm64",
+        ("macos", "x86_64") => "darwin_amd64",
+        ("macos", "aarch64") => "darwin_arm64",
+        (os, arch) => bail_hint!(
+            format!("install Terraform {TERRAFORM} by hand and put it on PATH");
+            "there is no pinned Terraform for {os} on {arch}"
+        ),
+    };
+    let base = std::env::var("TERRAFORM_RELEASES_URL").unwrap_or_else(|_| "https://releases.hashicorp.com".to_owned());
+    let base = base.trim_end_matches('/');
+    let url = format!("{base}/terraform/{TERRAFORM}/terraform_{TERRAFORM}_{platform}.zip");
+    let otherwise = format!(
+        "check the network, name a mirror in `TERRAFORM_RELEASES_URL`, or install Terraform {TERRAFORM} and put it on PATH"
+    );
+    let (status, archive) = http::request("GET", &url, PATIENCE).hint(&otherwise)?;
+    if status != 200 {
+        bail_hint!(otherwise; "`{url}` answered with status {status}");
+    }
+    let expected = TERRAFORM_ARCHIVES.iter().find(|(name, _)| *name == platform).map_or("", |(_, sum)| sum);
+    let found = sha256(&archive).hex;
+    if found != expected {
+        bail_hint!(
+            "nothing was installed; look at what the mirror serves, then run this again";
+            "`{url}` has SHA-256 `{found}`, but Terraform {TERRAFORM}'s is `{expected}`"
+        );
+    }
+    let mut zip = zip::ZipArchive::new(Cursor::new(archive)).context("the release archive is no zip")?;
+    let mut bytes = Vec::new();
+    zip.by_name("terraform").context("the release archive has no `terraform`")?.read_to_end(&mut bytes)?;
+    files::write_executable(program, &bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terraform_versions() {
+        for good in ["1.11.0", "1.11.4", "1.14.0", "1.12.0-beta1"] {
+            assert!(fits(good), "{good}");
+        }
+        for bad in ["", "1.10.9", "0.12.0", "2.0.0", "1", "x"] {
+            assert!(!fits(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Running a tool to its end: its output is kept, shown with `-v`, and quoted when it fails.
+
+use crate::error::with_hint;
+use anyhow::{Context, Result};
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static VERBOSE: AtomicBool = AtomicBool::new(false);
+
+/// With `-v`, tools write to the terminal as they run.
+pub(crate) fn set_verbose(verbose: bool) {
+    VERBOSE.store(verbose, Ordering::Relaxed);
+}
+
+/// A tool's command line, and what its environment shall have besides ours.
+#[derive(Debug, Clone)]
+pub(crate) struct Tool {
+    pub(crate) program: OsString,
+    pub(crate) arguments: Vec<OsString>,
+    pub(crate) environment: Vec<(OsString, OsString)>,
+    pub(crate) without: Vec<OsString>,
+}
+
+/// What a tool that ran to its end left.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) success: bool,
+    /// `None` when a signal ended it.
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    /// Empty with `-v`: it went to the terminal.
+    pub(crate) stderr: String,
+}
+
+impl Tool {
+    pub(crate) fn new(program: impl Into<OsString>) -> Self {
+        Self { program: program.into(), arguments: Vec::new(), environment: Vec::new(), without: Vec::new() }
+    }
+
+    pub(crate) fn args<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    pub(crate) fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    pub(crate) fn without(mut self, name: impl Into<OsString>) -> Self {
+        self.without.push(name.into());
+        self
+    }
+
+    /// The command line as one could type it.
+    pub(crate) fn shown(&self) -> String {
+        let mut text = self.program.to_string_lossy().into_owned();
+        for argument in &self.arguments {
+            let argument = argument.to_string_lossy();
+            if argument.is_empty() || argument.contains(|c: char| c.is_whitespace() || "'\"$`\\*?".contains(c)) {
+                text.push_str(&format!(" '{}'", argument.replace('\'', "'\\''")));
+            } else {
+                text.push_str(&format!(" {argument}"));
+            }
+        }
+        text
+    }
+
+    /// The same as a duct expression in `folder`.
+    pub(crate) fn expression(&self, folder: &Path) -> duct::Expression {
+        let mut expression = duct::cmd(&self.program, &self.arguments).dir(folder);
+        for (name, value) in &self.environment {
+            expression = expression.env(name, value);
+        }
+        for name in &self.without {
+            expression = expression.env_remove(name);
+        }
+        expression
+    }
+
+    /// Runs it in `folder`; a non-zero exit is an answer, not an error. `started` hears the process id.
+    ///
+    /// # Errors
+    /// The program cannot be started.
+    pub(crate) fn finish(&self, folder: &Path, started: impl FnOnce(u32)) -> Result<Finished> {
+        let expression = self.expression(folder).stdin_null().stdout_capture().unchecked();
+        let expression = if VERBOSE.load(Ordering::Relaxed) { expression } else { expression.stderr_capture() };
+        let handle = expression.start().with_context(|| format!("cannot run `{}`", self.shown()))?;
+        if let Some(id) = handle.pids().first() {
+            started(*id);
+        }
+        let output = handle.into_output().with_context(|| format!("cannot run `{}`", self.shown()))?;
+        Ok(Finished {
+            success: output.status.success(),
+            code: output.status.code(),
+            stdout: output.stdout,
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    /// Runs it in `folder` and gives its standard output.
+    ///
+    /// # Errors
+    /// The tool is missing or fails; the error has its whole command line and the end of its output.
+    pub(crate) fn run(&self, folder: &Path) -> Result<Vec<u8>> {
+        let finished = self.finish(folder, |_| {})?;
+        if finished.success {
+            return Ok(finished.stdout);
+        }
+        Err(self.failure(&finished))
+    }
+
+    /// The error for a run that failed.
+    pub(crate) fn failure(&self, finished: &Finished) -> anyhow::Error {
+        const LINES: usize = 40;
+        let output = format!("{}\n{}", String::from_utf8_lossy(&finished.stdout), finished.stderr);
+        let lines: Vec<_> = output.trim().lines().collect();
+        let end = lines[lines.len().saturating_sub(LINES)..].join("\n");
+        with_hint(
+            anyhow::Error::msg(end).context(format!("`{}` failed", self.shown())),
+            "the cause stands in the output above; `-v` shows all of it as it comes",
+        )
+    }
+}
+
+/// The command line of a running process; `None` when there is none with this id.
+pub(crate) fn command_line(pid: u32) -> Option<String> {
+    if Path::new("/proc/self").exists() {
+        let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        // A zombie has ended and has no command line any more.
+        return (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).replace('\0', " "));
+    }
+    let text = duct::cmd!("ps", "-p", pid.to_string(), "-o", "command=").stderr_null().read().ok()?;
+    (!text.is_empty()).then_some(text)
+}
