@@ -40,9 +40,23 @@ pub(crate) struct Applied {
 
 /// The outputs, as `terraform output -json` writes them and `terraform/output.json` holds them.
 #[derive(Debug, Default, Deserialize)]
-struct Outputs {
+pub(crate) struct Outputs {
     lambdas: Option<Output<BTreeMap<String, Lambda>>>,
     inputs_digest: Option<Output<String>>,
+    /// The JSON itself.
+    #[serde(skip)]
+    text: Vec<u8>,
+}
+
+impl Outputs {
+    /// Whether they were applied from the inputs with this digest.
+    fn are_of(&self, digest: &str) -> bool {
+        self.inputs_digest.as_ref().is_some_and(|found| found.value == digest)
+    }
+
+    fn lambdas(&self) -> BTreeMap<String, Lambda> {
+        self.lambdas.as_ref().map(|output| output.value.clone()).unwrap_or_default()
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,8 +71,8 @@ pub(crate) fn run(global: &Global, apply: Apply) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let environment = Environment::open(&global.env, &project.target)?;
     let built = build(&project, project.functions.iter())?;
-    let stage = Stage::new(&project, &environment, &built)?;
-    let applied = stage.apply(&environment.aws()?, apply.refresh.refresh)?;
+    let stage = Stage::new(&project, &environment)?;
+    let applied = stage.apply(&environment.aws()?, &built, &stage.outputs()?, apply.refresh.refresh)?;
     super::show(global, &Shown(json!(applied.lambdas)))
 }
 
@@ -66,14 +80,15 @@ pub(crate) fn plan(global: &Global, refresh: Refresh) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let environment = Environment::open(&global.env, &project.target)?;
     let built = build(&project, project.functions.iter())?;
-    let stage = Stage::new(&project, &environment, &built)?;
-    if !refresh.refresh && stage.is_applied(&stage.outputs()?.0) {
+    let stage = Stage::new(&project, &environment)?;
+    let digest = stage.digest(&built);
+    if !refresh.refresh && stage.outputs()?.are_of(&digest) {
         return super::show(
             global,
             &Plan { changes: false, plan: "nothing has changed since the last apply".to_owned() },
         );
     }
-    let (changes, plan) = stage.root().plan(&stage.variables(stage.expected_roles()))?;
+    let (changes, plan) = stage.root().plan(&stage.variables(&built, &stage.expected_roles(), &digest))?;
     super::show(global, &Plan { changes, plan })?;
     // With `--refresh` this is the drift check, whose answer is the exit code.
     Ok(if refresh.refresh && changes { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -94,8 +109,7 @@ impl std::fmt::Display for Plan {
 pub(crate) fn output(global: &Global) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let environment = Environment::open(&global.env, &project.target)?;
-    let stage = Stage::new(&project, &environment, &[])?;
-    let (_, text) = stage.outputs()?;
+    let text = Stage::new(&project, &environment)?.outputs()?.text;
     files::write(&project.output_json(), &text)?;
     super::show(global, &Shown(serde_json::from_slice(&text)?))
 }
@@ -142,15 +156,15 @@ pub(crate) fn lambda<'a>(lambdas: &'a BTreeMap<String, Lambda>, function: &str) 
         .hint("add it to the output `lambdas` in `terraform/outputs.tf`")
 }
 
-/// Everything that goes into an apply.
+/// Everything that goes into an apply, but for the packages: those may still be building.
 #[derive(Debug)]
 pub(crate) struct Stage<'a> {
     project: &'a Project,
     environment: &'a Environment,
     program: Program,
-    built: &'a [Built],
+    /// Terraform's own files, by path.
+    sources: BTreeMap<String, String>,
     roles: Vec<Role>,
-    digest: String,
 }
 
 /// A function's role: its name ends in the hash of what it allows, so another policy is another role.
@@ -162,74 +176,77 @@ struct Role {
 }
 
 impl<'a> Stage<'a> {
-    pub(crate) fn new(project: &'a Project, environment: &'a Environment, built: &'a [Built]) -> Result<Self> {
-        let folder = project.root.join("terraform");
-        let sources = sources(&folder)?;
+    pub(crate) fn new(project: &'a Project, environment: &'a Environment) -> Result<Self> {
+        let sources = sources(&project.root.join("terraform"))?;
         for function in &project.functions {
             require_entry(function, &sources)?;
         }
         let roles = project.functions.iter().map(role).collect::<Result<Vec<_>>>()?;
         let program = Program::find(&project.target)?;
-        let mut stage = Self { project, environment, program, built, roles, digest: String::new() };
-        let inputs = json!({
-            "variables": stage.variables(stage.expected_roles()),
-            "sources": sources,
-            "policies": stage.roles.iter().map(|role| &role.policy).collect::<Vec<_>>(),
-            "terraform": stage.program.version,
-        });
-        stage.digest = sha256(inputs.to_string().as_bytes()).hex;
-        Ok(stage)
+        Ok(Self { project, environment, program, sources, roles })
     }
 
-    /// Publishes what is not published yet, and writes the outputs.
-    pub(crate) fn apply(&self, aws: &Aws, refresh: bool) -> Result<Applied> {
-        let (before, text) = self.outputs()?;
-        let old = before.lambdas.as_ref().map(|output| output.value.clone()).unwrap_or_default();
-        if !refresh && self.is_applied(&before) && self.exists(aws, &old)? {
+    /// Publishes what is not published yet, and writes the outputs. `before` is what the state held.
+    pub(crate) fn apply(&self, aws: &Aws, built: &[Built], before: &Outputs, refresh: bool) -> Result<Applied> {
+        let digest = self.digest(built);
+        let old = before.lambdas();
+        if !refresh && before.are_of(&digest) && self.exists(aws, &old)? {
             ui::say("apply", "nothing has changed");
-            if fs::read(self.project.output_json()).ok().as_ref() != Some(&text) {
-                files::write(&self.project.output_json(), &text)?;
-            }
+            self.write(before)?;
             return Ok(Applied { lambdas: old, published: Vec::new() });
         }
         let roles = self.make_roles(&old)?;
         ui::step_with(
             "apply",
-            || self.root().apply(&self.variables(roles)),
+            || self.root().apply(&self.variables(built, &roles, &digest)),
             |()| format!("Terraform {}, environment `{}`", self.program.version, self.environment.name),
         )?;
-        let (after, text) = self.outputs()?;
-        let lambdas = after.lambdas.map(|output| output.value).unwrap_or_default();
+        let after = self.outputs()?;
+        let lambdas = after.lambdas();
         for function in &self.project.functions {
             lambda(&lambdas, &function.name)?;
         }
-        files::write(&self.project.output_json(), &text)?;
-        let is_new =
-            |(name, new): &(&String, &Lambda)| old.get(*name).map(|old| old.lambda_version) != Some(new.lambda_version);
-        let published: Vec<_> = lambdas.iter().filter(is_new).map(|(name, _)| name.clone()).collect();
-        for (name, lambda) in lambdas.iter().filter(|(name, _)| published.contains(name)) {
-            ui::say("publish", &format!("{name}  version {}", lambda.lambda_version));
+        self.write(&after)?;
+        let is_old =
+            |name: &str, new: &Lambda| old.get(name).is_some_and(|old| old.lambda_version == new.lambda_version);
+        let published: Vec<_> =
+            lambdas.iter().filter(|(name, new)| !is_old(name, new)).map(|(name, _)| name.clone()).collect();
+        for name in &published {
+            ui::say("publish", &format!("{name}  version {}", lambdas[name].lambda_version));
         }
         Ok(Applied { lambdas, published })
     }
 
+    fn write(&self, outputs: &Outputs) -> Result<()> {
+        let path = self.project.output_json();
+        if fs::read(&path).ok().as_ref() == Some(&outputs.text) {
+            return Ok(());
+        }
+        files::write(&path, &outputs.text)
+    }
+
     /// The versions in the state, if it was applied from just these inputs.
-    pub(crate) fn current(&self) -> Result<Option<BTreeMap<String, Lambda>>> {
-        let (outputs, _) = self.outputs()?;
-        let current = self.is_applied(&outputs);
-        Ok(outputs.lambdas.filter(|_| current).map(|lambdas| lambdas.value))
+    pub(crate) fn current(&self, built: &[Built]) -> Result<Option<BTreeMap<String, Lambda>>> {
+        let outputs = self.outputs()?;
+        Ok(outputs.are_of(&self.digest(built)).then(|| outputs.lambdas()))
     }
 
-    /// The outputs in the state, and their text.
-    fn outputs(&self) -> Result<(Outputs, Vec<u8>)> {
+    /// The outputs in the state.
+    pub(crate) fn outputs(&self) -> Result<Outputs> {
         let text = self.root().outputs()?;
-        let outputs = serde_json::from_slice(&text).context("cannot understand Terraform's outputs")?;
-        Ok((outputs, text))
+        let outputs: Outputs = serde_json::from_slice(&text).context("cannot understand Terraform's outputs")?;
+        Ok(Outputs { text, ..outputs })
     }
 
-    /// Whether the state was applied from just these inputs.
-    fn is_applied(&self, outputs: &Outputs) -> bool {
-        outputs.inputs_digest.as_ref().is_some_and(|digest| digest.value == self.digest)
+    /// Of all that an apply depends on: the same digest, the same result.
+    fn digest(&self, built: &[Built]) -> String {
+        let inputs = json!({
+            "variables": self.variables(built, &self.expected_roles(), ""),
+            "sources": self.sources,
+            "policies": self.roles.iter().map(|role| &role.policy).collect::<Vec<_>>(),
+            "terraform": self.program.version,
+        });
+        sha256(inputs.to_string().as_bytes()).hex
     }
 
     /// Whether what the state tells of is really there: a wiped account, or a version deleted by hand, is applied anew.
@@ -315,22 +332,17 @@ impl<'a> Stage<'a> {
         })
     }
 
-    fn variables(&self, roles: BTreeMap<String, String>) -> Value {
+    fn variables(&self, built: &[Built], roles: &BTreeMap<String, String>, digest: &str) -> Value {
+        let package = |built: &Built| {
+            // Relative, as a changed path alone would publish a version on every other machine.
+            let path = built.path.strip_prefix(&self.project.root).unwrap_or(&built.path);
+            json!({"path": Path::new("..").join(path), "sha256_base64": built.digest.base64})
+        };
+        let packages: BTreeMap<_, _> = built.iter().map(|built| (&built.function, package(built))).collect();
         let mut variables = self.common_variables();
         variables["roles"] = json!(roles);
-        variables["packages"] = self
-            .built
-            .iter()
-            .map(|built| {
-                // Relative, as a changed path alone would publish a version on every other machine.
-                let path = built.path.strip_prefix(&self.project.root).unwrap_or(&built.path);
-                let path = Path::new("..").join(path);
-                (built.function.clone(), json!({"path": path, "sha256_base64": built.digest.base64}))
-            })
-            .collect::<serde_json::Map<_, _>>()
-            .into();
-        // Empty while the digest itself is being made.
-        variables["inputs_digest"] = json!(self.digest);
+        variables["packages"] = json!(packages);
+        variables["inputs_digest"] = json!(digest);
         variables
     }
 }

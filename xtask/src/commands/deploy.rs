@@ -7,7 +7,7 @@ use super::{alias, apply, build, check};
 use crate::cli::{Deploy, Global};
 use crate::environment::Environment;
 use crate::project::Project;
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use serde::Serialize;
 use std::fmt;
 use std::process::ExitCode;
@@ -44,16 +44,22 @@ pub(crate) fn run(global: &Global, options: Deploy) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     // Before anything slow: whatever git has to say against this release.
     let source = Source::read(global, &project, &global.env, options.alias.allow_older)?;
-    // The local AWS and the compiler have nothing to do with each other.
-    let (environment, built) = std::thread::scope(|scope| {
-        let environment = scope.spawn(|| Environment::open(&global.env, &project.target));
+    // What the state holds does not depend on the packages, and reading it takes as long as a build with nothing to do.
+    let (prepared, built) = std::thread::scope(|scope| {
+        let prepared = scope.spawn(|| -> Result<_> {
+            let environment = Environment::open(&global.env, &project.target)?;
+            let before = Stage::new(&project, &environment)?.outputs()?;
+            Ok((environment, before))
+        });
         let built = build::build(&project, project.functions.iter());
-        (environment.join(), built)
+        (prepared.join(), built)
     });
-    let environment = environment.map_err(|_| anyhow::anyhow!("the thread that starts the environment panicked"))??;
     let built = built?;
+    let (environment, before) =
+        prepared.map_err(|_| anyhow!("the thread that prepares the environment panicked"))??;
     let aws = environment.aws()?;
-    let applied = Stage::new(&project, &environment, &built)?.apply(&aws, options.refresh.refresh)?;
+    let stage = Stage::new(&project, &environment)?;
+    let applied = stage.apply(&aws, &built, &before, options.refresh.refresh)?;
     // All are proved before any alias moves, so that functions that belong together move together.
     let proved =
         project.selected().map(|function| prove(&project, &aws, function, lambda(&applied.lambdas, &function.name)?));
@@ -77,7 +83,7 @@ fn dry_run(global: &Global, options: Deploy) -> Result<ExitCode> {
     let source = Source::read(global, &project, &global.env, options.alias.allow_older)?;
     let environment = Environment::open(&global.env, &project.target)?;
     let built = build::build(&project, project.functions.iter())?;
-    let current = Stage::new(&project, &environment, &built)?.current()?;
+    let current = Stage::new(&project, &environment)?.current(&built)?;
     let steps = match &current {
         Some(lambdas) if !options.refresh.refresh => {
             let aws = environment.aws()?;

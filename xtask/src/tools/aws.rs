@@ -12,7 +12,9 @@ use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_lambda::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_lambda::operation::RequestId;
 use aws_sdk_lambda::primitives::{Blob, DateTimeFormat};
-use aws_sdk_lambda::types::{AliasConfiguration, AliasRoutingConfiguration, FunctionConfiguration};
+use aws_sdk_lambda::types::{
+    AccountLimit, AccountUsage, AliasConfiguration, AliasRoutingConfiguration, FunctionConfiguration,
+};
 use aws_sdk_lambda::{Client, Config};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -112,7 +114,7 @@ impl Aws {
                 Ok(published(read).map(|published| Published { state, ..published }))
             }
             Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(None),
-            Err(error) => Err(failed(&format!("cannot read version {version} of `{lambda}`"), error)),
+            Err(error) => Err(failed(&format!("cannot read version {version} of `{lambda}`"), &error)),
         }
     }
 
@@ -126,7 +128,7 @@ impl Aws {
                 Ok(versions)
             }
             Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(Vec::new()),
-            Err(error) => Err(failed(&format!("cannot list the versions of `{lambda}`"), error)),
+            Err(error) => Err(failed(&format!("cannot list the versions of `{lambda}`"), &error)),
         }
     }
 
@@ -140,7 +142,7 @@ impl Aws {
                 Ok(aliases)
             }
             Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(Vec::new()),
-            Err(error) => Err(failed(&format!("cannot list the aliases of `{lambda}`"), error)),
+            Err(error) => Err(failed(&format!("cannot list the aliases of `{lambda}`"), &error)),
         }
     }
 
@@ -158,7 +160,7 @@ impl Aws {
             )
             .map(Some),
             Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(None),
-            Err(error) => Err(failed(&format!("cannot read alias `{name}` of `{lambda}`"), error)),
+            Err(error) => Err(failed(&format!("cannot read alias `{name}` of `{lambda}`"), &error)),
         }
     }
 
@@ -168,7 +170,7 @@ impl Aws {
         match self.runtime.block_on(call.send()) {
             Ok(_) => Ok(Swap::Done),
             Err(error) if status(&error) == Some(409) => Ok(Swap::Lost),
-            Err(error) => Err(failed(&format!("cannot create alias `{name}` of `{lambda}`"), error)),
+            Err(error) => Err(failed(&format!("cannot create alias `{name}` of `{lambda}`"), &error)),
         }
     }
 
@@ -188,7 +190,7 @@ impl Aws {
         match self.runtime.block_on(call.send()) {
             Ok(_) => Ok(Swap::Done),
             Err(error) if matches!(status(&error), Some(404 | 409 | 412)) => Ok(Swap::Lost),
-            Err(error) => Err(failed(&format!("cannot move alias `{name}` of `{lambda}`"), error)),
+            Err(error) => Err(failed(&format!("cannot move alias `{name}` of `{lambda}`"), &error)),
         }
     }
 
@@ -200,17 +202,17 @@ impl Aws {
                 function_error: answer.function_error,
                 payload: answer.payload.map(Blob::into_inner).unwrap_or_default(),
             }),
-            Err(error) => Err(failed(&format!("cannot invoke `{lambda}:{qualifier}`"), error)),
+            Err(error) => Err(failed(&format!("cannot invoke `{lambda}:{qualifier}`"), &error)),
         }
     }
 
     /// The account's code storage, over all its functions and versions.
     pub(crate) fn storage(&self) -> Result<Storage> {
         let settings = self.runtime.block_on(self.lambda.get_account_settings().send());
-        let settings = settings.map_err(|error| failed("cannot read the account's settings", error))?;
+        let settings = settings.map_err(|error| failed("cannot read the account's settings", &error))?;
         Ok(Storage {
-            used_bytes: settings.account_usage().map_or(0, |usage| usage.total_code_size()),
-            limit_bytes: settings.account_limit().map_or(0, |limit| limit.total_code_size()),
+            used_bytes: settings.account_usage().map_or(0, AccountUsage::total_code_size),
+            limit_bytes: settings.account_limit().map_or(0, AccountLimit::total_code_size),
         })
     }
 }
@@ -261,7 +263,7 @@ fn status<E>(error: &SdkError<E>) -> Option<u16> {
 }
 
 /// The error for a person: what was tried, what AWS said, its request id, and what to do.
-fn failed<E>(what: &str, error: SdkError<E>) -> anyhow::Error
+fn failed<E>(what: &str, error: &SdkError<E>) -> anyhow::Error
 where
     E: ProvideErrorMetadata + Error + Send + Sync + RequestId + 'static,
 {
@@ -271,9 +273,9 @@ where
             let id = service.request_id().map(|id| format!(" (request {id})")).unwrap_or_default();
             format!("{code}: {}{id}", service.message().unwrap_or("no message"))
         }
-        None => DisplayErrorContext(&error).to_string(),
+        None => DisplayErrorContext(error).to_string(),
     };
-    let hint = match (status(&error), code(&error)) {
+    let hint = match (status(error), code(error)) {
         (Some(429), _) => {
             format!("AWS still limits the calls after {ATTEMPTS} attempts; wait a minute and run this again")
         }

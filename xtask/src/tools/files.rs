@@ -49,7 +49,7 @@ pub(crate) fn lock(path: &Path, patience: Duration) -> Result<Lock> {
         match file.try_lock() {
             Ok(()) => return Ok(Lock(file)),
             Err(TryLockError::WouldBlock) if started.elapsed() < patience => {
-                std::thread::sleep(Duration::from_millis(50))
+                std::thread::sleep(Duration::from_millis(50));
             }
             Err(TryLockError::WouldBlock) => {
                 return Err(anyhow::anyhow!(

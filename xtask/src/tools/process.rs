@@ -1,14 +1,16 @@
-//! Running a tool to its end: its output is kept, shown with `-v`, and quoted when it fails.
+//! Running a tool to its end: its output is kept, shown with `-v`, and quoted when it fails. xshell runs what just
+//! ends, duct what has to be watched meanwhile.
 
 use crate::error::with_hint;
 use anyhow::{Context, Result};
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use xshell::Shell;
 
 static VERBOSE: AtomicBool = AtomicBool::new(false);
 
-/// With `-v`, tools write to the terminal as they run.
+/// With `-v`, every tool is shown with its output once it has ended.
 pub(crate) fn set_verbose(verbose: bool) {
     VERBOSE.store(verbose, Ordering::Relaxed);
 }
@@ -25,12 +27,16 @@ pub(crate) struct Tool {
 /// What a tool that ran to its end left.
 #[derive(Debug)]
 pub(crate) struct Finished {
-    pub(crate) success: bool,
     /// `None` when a signal ended it.
     pub(crate) code: Option<i32>,
     pub(crate) stdout: Vec<u8>,
-    /// Empty with `-v`: it went to the terminal.
     pub(crate) stderr: String,
+}
+
+impl Finished {
+    pub(crate) fn success(&self) -> bool {
+        self.code == Some(0)
+    }
 }
 
 impl Tool {
@@ -67,8 +73,11 @@ impl Tool {
         text
     }
 
-    /// The same as a duct expression in `folder`.
-    pub(crate) fn expression(&self, folder: &Path) -> duct::Expression {
+    /// Runs what has to be known while it runs: `started` hears its process id. A non-zero exit is an answer here.
+    ///
+    /// # Errors
+    /// The program cannot be started.
+    pub(crate) fn finish(&self, folder: &Path, started: impl FnOnce(u32)) -> Result<Finished> {
         let mut expression = duct::cmd(&self.program, &self.arguments).dir(folder);
         for (name, value) in &self.environment {
             expression = expression.env(name, value);
@@ -76,27 +85,17 @@ impl Tool {
         for name in &self.without {
             expression = expression.env_remove(name);
         }
-        expression
-    }
-
-    /// Runs it in `folder`; a non-zero exit is an answer, not an error. `started` hears the process id.
-    ///
-    /// # Errors
-    /// The program cannot be started.
-    pub(crate) fn finish(&self, folder: &Path, started: impl FnOnce(u32)) -> Result<Finished> {
-        let expression = self.expression(folder).stdin_null().stdout_capture().unchecked();
-        let expression = if VERBOSE.load(Ordering::Relaxed) { expression } else { expression.stderr_capture() };
-        let handle = expression.start().with_context(|| format!("cannot run `{}`", self.shown()))?;
+        let handle = expression.stdin_null().stdout_capture().stderr_capture().unchecked().start();
+        let handle = handle.with_context(|| format!("cannot run `{}`", self.shown()))?;
         if let Some(id) = handle.pids().first() {
             started(*id);
         }
         let output = handle.into_output().with_context(|| format!("cannot run `{}`", self.shown()))?;
-        Ok(Finished {
-            success: output.status.success(),
-            code: output.status.code(),
-            stdout: output.stdout,
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        })
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        if VERBOSE.load(Ordering::Relaxed) {
+            eprint!("$ {}\n{}{stderr}", self.shown(), String::from_utf8_lossy(&output.stdout));
+        }
+        Ok(Finished { code: output.status.code(), stdout: output.stdout, stderr })
     }
 
     /// Runs it in `folder` and gives its standard output.
@@ -104,11 +103,22 @@ impl Tool {
     /// # Errors
     /// The tool is missing or fails; the error has its whole command line and the end of its output.
     pub(crate) fn run(&self, folder: &Path) -> Result<Vec<u8>> {
-        let finished = self.finish(folder, |_| {})?;
-        if finished.success {
-            return Ok(finished.stdout);
+        let shell = Shell::new().context("cannot tell the current folder")?;
+        shell.change_dir(folder);
+        let mut command = shell.cmd(&self.program).args(&self.arguments).quiet().ignore_status();
+        for (name, value) in &self.environment {
+            command = command.env(name, value);
         }
-        Err(self.failure(&finished))
+        for name in &self.without {
+            command = command.env_remove(name);
+        }
+        let output = command.output().with_context(|| format!("cannot run `{}`", self.shown()))?;
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        if VERBOSE.load(Ordering::Relaxed) {
+            eprint!("$ {}\n{stderr}", self.shown());
+        }
+        let finished = Finished { code: output.status.code(), stdout: output.stdout, stderr };
+        if finished.success() { Ok(finished.stdout) } else { Err(self.failure(&finished)) }
     }
 
     /// The error for a run that failed.
@@ -119,7 +129,7 @@ impl Tool {
         let end = lines[lines.len().saturating_sub(LINES)..].join("\n");
         with_hint(
             anyhow::Error::msg(end).context(format!("`{}` failed", self.shown())),
-            "the cause stands in the output above; `-v` shows all of it as it comes",
+            "the cause stands in the output above; `-v` shows all of it",
         )
     }
 }

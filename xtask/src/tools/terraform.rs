@@ -168,7 +168,7 @@ impl Root<'_> {
             let wait = format!("-lock-timeout={}s", patience.as_secs());
             let tool = self.tool(&["apply", "-auto-approve", "-no-color", &wait]).args([&file]);
             let finished = self.finish(&tool, killed.as_ref())?;
-            if finished.success {
+            if finished.success() {
                 self.forget_run();
                 return Ok(());
             }
