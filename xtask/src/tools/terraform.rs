@@ -159,46 +159,71 @@ impl Root<'_> {
         let _lock = self.lock()?;
         self.init()?;
         let file = self.variables(variables)?;
-        let killed = self.wait_for_orphan()?;
-        let mut patience = if killed.is_some() { Duration::ZERO } else { LOCK };
+        let mut killed = self.wait_for_orphan()?;
         let mut adopted = Vec::new();
-        let mut broken = false;
-        // Each round breaks the lock once or adopts one thing more, so it ends.
+        if killed.is_some() {
+            // It may have made what it could not write down any more. The provider would spend minutes on making a
+            // function twice before it says so.
+            let known = self.tool(&["state", "list"]).finish(&self.folder, |_| {})?;
+            let known = String::from_utf8_lossy(&known.stdout).into_owned();
+            for (address, id) in self.adoptable.iter().filter(|(address, _)| !known.lines().any(|line| line == address))
+            {
+                if self.import(&file, address, id, &mut killed)?.success() {
+                    adopted.push(address);
+                }
+            }
+        }
+        // Each round adopts one thing more, so it ends.
         loop {
-            let wait = format!("-lock-timeout={}s", patience.as_secs());
-            let tool = self.tool(&["apply", "-auto-approve", "-no-color", &wait]).args([&file]);
-            let finished = self.finish(&tool, killed.as_ref())?;
+            let tool = self.tool(&["apply", "-auto-approve", "-no-color"]).args([&file]);
+            let finished = self.change(&tool, &mut killed)?;
+            if finished.code.is_some() {
+                // It ended by itself, and so freed its lock.
+                let _ = fs::remove_file(self.note());
+            }
             if finished.success() {
-                self.forget_run();
                 return Ok(());
             }
-            let text = &finished.stderr;
-            if let Some(holder) = Holder::in_error(text) {
-                match &killed {
-                    Some(run) if !broken && holder.is_of(run) => {
-                        broken = true;
-                        crate::ui::say("unlock", &format!("the state, which a killed run left locked ({})", holder.id));
-                        self.tool(&["force-unlock", "-force", &holder.id]).run(&self.folder)?;
-                    }
-                    Some(_) if patience.is_zero() => patience = LOCK,
-                    _ => return Err(self.locked(&holder)),
-                }
-                continue;
-            }
-            if finished.code.is_some() {
-                self.forget_run();
-            }
-            let exists = |address: &str| {
-                text.split("Error: ").any(|part| part.contains(&format!("with {address},")) && already_exists(part))
+            let is_made = |address: &str| {
+                let mut errors = finished.stderr.split("Error: ");
+                errors.any(|error| error.contains(&format!("with {address},")) && already_exists(error))
             };
-            let next = self.adoptable.iter().find(|(address, _)| exists(address) && !adopted.contains(address));
+            let next = self.adoptable.iter().find(|(address, _)| is_made(address) && !adopted.contains(&address));
             let Some((address, id)) = next else { return Err(tool.failure(&finished)) };
-            crate::ui::say("adopt", &format!("`{id}`, which exists but is not in Terraform's state"));
-            self.tool(&["import", "-no-color", "-lock-timeout=60s"])
-                .args([&file])
-                .args([address, id])
-                .run(&self.folder)?;
-            adopted.push(address.clone());
+            if !self.import(&file, address, id, &mut killed)?.success() {
+                return Err(tool.failure(&finished));
+            }
+            adopted.push(address);
+        }
+    }
+
+    /// Takes what exists into the state.
+    fn import(&self, file: &str, address: &str, id: &str, killed: &mut Option<Running>) -> Result<Finished> {
+        let finished = self.change(&self.tool(&["import", "-no-color"]).args([file, address, id]), killed)?;
+        if finished.success() {
+            crate::ui::say("adopt", &format!("`{id}`, which exists but was not in Terraform's state"));
+        }
+        Ok(finished)
+    }
+
+    /// Runs what locks the state. The lock of a run that was killed is broken, once; any other is waited for.
+    fn change(&self, tool: &Tool, killed: &mut Option<Running>) -> Result<Finished> {
+        let mut patience = if killed.is_some() { Duration::ZERO } else { LOCK };
+        loop {
+            // Options come before what they are options of.
+            let mut tool = tool.clone();
+            tool.arguments.insert(1, format!("-lock-timeout={}s", patience.as_secs()).into());
+            let finished = self.finish(&tool, killed.as_ref())?;
+            let Some(holder) = Holder::in_error(&finished.stderr) else { return Ok(finished) };
+            if killed.as_ref().is_some_and(|run| holder.is_of(run)) {
+                *killed = None;
+                crate::ui::say("unlock", &format!("the state, which a killed run left locked ({})", holder.id));
+                self.tool(&["force-unlock", "-force", &holder.id]).run(&self.folder)?;
+            } else if patience.is_zero() {
+                patience = LOCK;
+            } else {
+                return Err(self.locked(&holder));
+            }
         }
     }
 
@@ -262,8 +287,7 @@ impl Root<'_> {
         Ok(format!("-var-file={}", file.display()))
     }
 
-    /// Runs what may change something. The note of it says since when a lock may be ours; it goes only once Terraform
-    /// has ended by itself and so freed its lock.
+    /// Runs what may change something. The note of it says since when a lock may be ours.
     fn finish(&self, tool: &Tool, killed: Option<&Running>) -> Result<Finished> {
         tool.finish(&self.folder, |pid| {
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
@@ -273,10 +297,6 @@ impl Root<'_> {
                 let _ = files::write(&self.note(), &text);
             }
         })
-    }
-
-    fn forget_run(&self) {
-        let _ = fs::remove_file(self.note());
     }
 
     fn note(&self) -> PathBuf {
