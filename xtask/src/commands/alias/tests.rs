@@ -59,7 +59,7 @@ struct Fake {
 }
 
 impl Fake {
-    fn answer(&mut self, method: &str, path: &str, body: Value) -> (u16, &'static str, Value) {
+    fn answer(&mut self, method: &str, path: &str, body: &Value) -> (u16, &'static str, Value) {
         self.requests.push(Request { method: method.to_owned(), path: path.to_owned(), body: body.clone() });
         if method == "GET" {
             return match &self.alias {
@@ -69,20 +69,20 @@ impl Fake {
         }
         let nth = self.requests.iter().filter(|request| request.method != "GET").count() - 1;
         let answer = match (self.twist)(nth) {
-            Twist::None => self.write(method, &body),
+            Twist::None => self.write(method, body),
             Twist::Fail(status, code) => (status, code, said("try later")),
             Twist::FailAfter(status, code) => {
-                let (written, ..) = self.write(method, &body);
+                let (written, ..) = self.write(method, body);
                 assert!(written < 300, "the write must take effect");
                 (status, code, said("try later"))
             }
             Twist::Overtaken(version, record) => {
                 self.store(version, &record.to_description(), json!({}));
-                self.write(method, &body)
+                self.write(method, body)
             }
             Twist::Deleted => {
                 self.alias = None;
-                self.write(method, &body)
+                self.write(method, body)
             }
         };
         if answer.0 >= 300 {
@@ -188,7 +188,7 @@ impl Lambda {
             let body = request.body().bytes().expect("bodies are in memory");
             let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(body).expect("JSON") };
             let method = request.method().as_str();
-            let (status, code, answer) = lambda.fake().answer(method, request.uri().path(), body);
+            let (status, code, answer) = lambda.fake().answer(method, request.uri().path(), &body);
             after(method);
             let response = http::Response::builder().status(status).header("x-amzn-errortype", code);
             response.body(answer.to_string()).expect("it is a response")
@@ -480,7 +480,7 @@ fn of_two_writers_the_newer_commit_stays() {
             if swapped {
                 commits.reverse();
             }
-            let mut results = commits.map(|commit| scope.spawn(write(commit))).map(|writer| writer.join());
+            let mut results = commits.map(|commit| scope.spawn(write(commit))).map(std::thread::ScopedJoinHandle::join);
             if swapped {
                 results.reverse();
             }
