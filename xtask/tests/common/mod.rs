@@ -1,0 +1,254 @@
+//! A checkout of this workspace to run the real `xtask` in, apart from the one that the tests are built from.
+
+#![allow(dead_code, reason = "each test binary uses its own part of this")]
+
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{Read, Write as _};
+use std::net::TcpStream;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// A copy of the workspace with a git repository of its own, one commit on `main`, and its own local AWS once a command
+/// starts one. Dropped, it stops that.
+#[derive(Debug)]
+pub(crate) struct Checkout {
+    root: PathBuf,
+    /// Where cargo builds the functions; `None` where a test builds none.
+    cargo_target: Option<PathBuf>,
+    _kept: Kept,
+}
+
+/// What must not go before the checkout does.
+#[derive(Debug)]
+enum Kept {
+    Folder(#[expect(dead_code, reason = "dropping it removes the folder")] TempDir),
+    Lock(#[expect(dead_code, reason = "closing the file frees the lock")] File),
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    line: String,
+}
+
+impl Checkout {
+    /// In a folder of its own, removed afterwards.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let root = folder.path().canonicalize().expect("the folder exists").join("checkout");
+        let checkout = Self { root, cargo_target: None, _kept: Kept::Folder(folder) };
+        checkout.fill();
+        checkout
+    }
+
+    /// Always in the same folder: the compiler is told of the checkout's path (to remap it), so in another folder every
+    /// dependency of a function would be compiled anew. Two runs at once wait for each other.
+    pub(crate) fn for_builds() -> Self {
+        let base = workspace().join("target/e2e");
+        fs::create_dir_all(&base).expect("a folder for the checkout");
+        let lock = File::create(base.join("lock")).expect("a lock file");
+        lock.lock().expect("the lock");
+        let root = base.join("checkout");
+        let checkout = Self { root, cargo_target: Some(base.join("cargo")), _kept: Kept::Lock(lock) };
+        if checkout.root.exists() {
+            // A run that was killed has left its local AWS running, which writes into the folder.
+            checkout.run(&["local", "down"]);
+            fs::remove_dir_all(&checkout.root).expect("the checkout of an earlier run can be removed");
+        }
+        checkout.fill();
+        // Terraform's provider has 600 MB; where there is no mirror it would be downloaded for every run.
+        let providers = base.join("providers");
+        fs::create_dir_all(&providers).expect("a folder for providers");
+        let data = checkout.root.join("target/terraform/local");
+        fs::create_dir_all(&data).expect("a folder for Terraform's data");
+        symlink(providers, data.join("providers")).expect("a link to the providers");
+        checkout
+    }
+
+    fn fill(&self) {
+        let from = workspace();
+        let list = git_in(&from, &["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+        for name in list.split('\0').filter(|name| !name.is_empty()) {
+            let (source, copy) = (from.join(name), self.root.join(name));
+            // Git also lists what was deleted but not committed.
+            if source.is_file() {
+                fs::create_dir_all(copy.parent().expect("a file has a folder")).expect("a folder");
+                fs::copy(source, copy).expect("a copied file");
+            }
+        }
+        // The pinned tools are the same everywhere and take half a minute to install.
+        let tools = from.join("target/tools");
+        fs::create_dir_all(&tools).expect("a folder for tools");
+        fs::create_dir_all(self.root.join("target")).expect("a folder for what is built");
+        symlink(tools, self.root.join("target/tools")).expect("a link to the tools");
+        self.git(&["init", "--quiet", "--initial-branch=main"]);
+        self.commit("the workspace as it is");
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("cannot read {name}: {error}"))
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a file has a folder")).expect("a folder");
+        fs::write(path, text).unwrap_or_else(|error| panic!("cannot write {name}: {error}"));
+    }
+
+    /// Replaces text that must be there.
+    pub(crate) fn edit(&self, name: &str, from: &str, to: &str) {
+        let old = self.read(name);
+        let new = old.replace(from, to);
+        assert_ne!(old, new, "{name} has no {from:?} to replace");
+        self.write(name, &new);
+    }
+
+    pub(crate) fn git(&self, arguments: &[&str]) -> String {
+        git_in(&self.root, arguments)
+    }
+
+    /// Commits all there is and gives the commit's id.
+    pub(crate) fn commit(&self, message: &str) -> String {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--message", message]);
+        self.git(&["rev-parse", "HEAD"]).trim().to_owned()
+    }
+
+    /// The binary, to be run here with an environment that says nothing of the branch, of AWS or of the test's cargo.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(arguments).current_dir(&self.root);
+        clean(&mut command);
+        if let Some(folder) = &self.cargo_target {
+            command.env("CARGO_TARGET_DIR", folder);
+        }
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        run(&mut self.command(arguments))
+    }
+
+    /// Runs what must succeed with `--json`, and gives what it wrote.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let mut all = arguments.to_vec();
+        all.push("--json");
+        self.run(&all).json()
+    }
+}
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        if self.root.is_dir() {
+            // Also without a Cargo workspace or a repository, which a test may have broken.
+            let _ = self.command(&["local", "down"]).output();
+        }
+    }
+}
+
+impl Ran {
+    /// Of a run that must have succeeded.
+    pub(crate) fn json(&self) -> Value {
+        assert_eq!(self.code, Some(0), "{self}");
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{self}"))
+    }
+
+    /// A failure that tells a person what to do: one error, a hint, nothing on stdout.
+    pub(crate) fn fails_with(&self, words: &[&str]) {
+        assert_eq!(self.code, Some(1), "{self}");
+        assert_eq!(self.stdout, "", "{self}");
+        let starting = |with: &str| self.stderr.lines().filter(|line| line.starts_with(with)).count();
+        assert_eq!((starting("error: "), starting("hint: ")), (1, 1), "{self}");
+        assert!(!self.stderr.contains("panicked"), "{self}");
+        for word in words {
+            assert!(self.stderr.contains(word), "it does not say {word:?}: {self}");
+        }
+    }
+}
+
+impl std::fmt::Display for Ran {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { code, stdout, stderr, line } = self;
+        write!(f, "{line} ended with {code:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}")
+    }
+}
+
+pub(crate) fn run(command: &mut Command) -> Ran {
+    let output = command.output().expect("it can be started");
+    let mut line = String::from("xtask");
+    for argument in command.get_args() {
+        let _ = write!(line, " {}", argument.to_string_lossy());
+    }
+    Ran {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        line,
+    }
+}
+
+/// Takes away what the caller's environment, or the `cargo test` around us, would tell the command.
+fn clean(command: &mut Command) {
+    const NAMES: [&str; 9] = [
+        "DEPLOY_ENV",
+        "CIRCLE_BRANCH",
+        "TERRAFORM",
+        "TERRAFORM_RELEASES_URL",
+        "RUSTFLAGS",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "CARGO_TARGET_DIR",
+        "CARGO_CRATE_NAME",
+        "CARGO_PRIMARY_PACKAGE",
+    ];
+    const PREFIXES: [&str; 7] =
+        ["AWS_", "GIT_", "CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_BUILD_", "CARGO_TARGET_"];
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if NAMES.contains(&&*text) || PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
+            command.env_remove(&name);
+        }
+    }
+}
+
+/// The checkout that the tests are built from.
+pub(crate) fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_path_buf()
+}
+
+fn git_in(folder: &Path, arguments: &[&str]) -> String {
+    let mut command = Command::new("git");
+    clean(&mut command);
+    // The user's own settings (signing, hooks, a default branch) are none of the tests' business.
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+    command.args(["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "safe.directory=*"]);
+    let output = command.args(arguments).current_dir(folder).output().expect("git can be run");
+    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("git writes UTF-8")
+}
+
+/// One POST with nothing between the test and the socket; gives the status and the body.
+pub(crate) fn post(endpoint: &str, path: &str, body: &str) -> (u16, String) {
+    let host = endpoint.strip_prefix("http://").expect("the local AWS speaks HTTP");
+    let mut stream = TcpStream::connect(host).expect("the local AWS accepts");
+    // HTTP/1.0, so that the answer comes whole and not in chunks.
+    let length = body.len();
+    write!(stream, "POST {path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n{body}")
+        .expect("a request");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("an answer");
+    let answer = String::from_utf8(answer).expect("the answer is text");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    (status.expect("an answer has a status"), body.to_owned())
+}
