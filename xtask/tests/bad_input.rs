@@ -115,7 +115,6 @@ fn refused_before_aws() {
             arguments: &["alias"],
             environment: &[("GIT_BRANCH", ""), ("CIRCLE_BRANCH", "")],
             says: &["HEAD is detached"],
-            ..CASE
         },
         Case {
             name: "a branch without a commit",

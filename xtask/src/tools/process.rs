@@ -49,11 +49,15 @@ impl Tool {
         self
     }
 
+    /// Sets a variable, also one that [`Tool::without`] has taken away.
     pub(crate) fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.environment.push((name.into(), value.into()));
+        let name = name.into();
+        self.without.retain(|taken| *taken != name);
+        self.environment.push((name, value.into()));
         self
     }
 
+    /// Takes a variable of ours away.
     pub(crate) fn without(mut self, name: impl Into<OsString>) -> Self {
         self.without.push(name.into());
         self

@@ -1,0 +1,279 @@
+//! A function's life from its first deploy on, with the real Terraform against the local AWS: one story, as every part
+//! stands on what the part before has left.
+
+mod common;
+
+use common::{Checkout, Ran, post, run};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+
+/// In the answer to a path that leads nowhere, so that one can hear which code answers.
+const FIRST: &str = "there is nothing at";
+const SECOND: &str = "nothing can be found at";
+const THIRD: &str = "nobody has put anything at";
+const ROUTER: &str = "api-backend/src/router.rs";
+const SMOKE: &str = "api-backend/smoke.json";
+
+/// What one deploy did for the one function.
+fn deploy(checkout: &Checkout, flags: &[&str]) -> Value {
+    only(&checkout.json(&[&["deploy"], flags].concat()))
+}
+
+fn only(report: &Value) -> Value {
+    let all = report.as_array().expect("a report is a list");
+    assert_eq!(all.len(), 1, "there is one function: {report}");
+    all[0].clone()
+}
+
+/// The facts of a deploy that a test is about.
+fn facts(deployed: &Value) -> Value {
+    json!([deployed["alias"], deployed["previous"], deployed["version"], deployed["published"]])
+}
+
+/// The aliases as `status` shows them.
+fn aliases(checkout: &Checkout) -> Vec<Value> {
+    let status = checkout.json(&["status"]);
+    status["functions"][0]["aliases"].as_array().expect("aliases").clone()
+}
+
+fn alias(checkout: &Checkout, name: &str) -> Value {
+    let all = aliases(checkout);
+    all.iter().find(|alias| alias["alias"] == name).unwrap_or_else(|| panic!("no alias {name}: {all:?}")).clone()
+}
+
+/// Where an alias points, and where it pointed before.
+fn history(checkout: &Checkout, name: &str) -> Value {
+    let alias = alias(checkout, name);
+    json!([alias["version"], alias["previous"]])
+}
+
+/// Calls the function through its alias, as an API Gateway would, without the code under test in between.
+fn call(checkout: &Checkout, alias: &str, path: &str) -> Value {
+    let mut event = serde_json::from_str::<Value>(&checkout.read(SMOKE)).expect("a smoke test")["event"].take();
+    event["rawPath"] = json!(path);
+    event["requestContext"]["http"]["path"] = json!(path);
+    let endpoint = checkout.json(&["local", "status"])["endpoint"].as_str().expect("it runs").to_owned();
+    let target = format!("/2015-03-31/functions/api-backend/invocations?Qualifier={alias}");
+    let (status, body) = post(&endpoint, &target, &event.to_string());
+    assert_eq!(status, 200, "{body}");
+    serde_json::from_str(&body).unwrap_or_else(|error| panic!("the answer is not JSON: {error}: {body}"))
+}
+
+#[track_caller]
+fn says(checkout: &Checkout, alias: &str, words: &str) {
+    let answer = call(checkout, alias, "/nowhere");
+    assert_eq!(answer["statusCode"], 404, "{answer}");
+    let body = answer["body"].as_str().expect("a body");
+    assert!(body.contains(words), "the alias {alias} does not lead to the code that says {words:?}: {body}");
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What DESIGN says of a branch's alias, written down once more.
+fn hashed(stem: &str, branch: &str) -> String {
+    format!("{stem}-{}", &sha256(branch.as_bytes())[..8])
+}
+
+fn is_legal(alias: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    (1..=128).contains(&alias.len()) && alias.chars().all(legal) && !alias.chars().all(|c| c.is_ascii_digit())
+}
+
+#[test]
+fn from_the_first_deploy_on() {
+    let checkout = Checkout::for_builds();
+    first_deploy(&checkout);
+    nothing_changed(&checkout);
+    let second = a_change_on_main(&checkout);
+    a_branch_of_its_own(&checkout);
+    branches_with_illegal_names(&checkout);
+    a_smoke_test_that_fails(&checkout);
+    merged_back(&checkout);
+    an_older_commit(&checkout, &second);
+    kept_over_a_restart(&checkout);
+}
+
+/// With everything in the environment that could lead to a real account, or to nowhere.
+fn first_deploy(checkout: &Checkout) {
+    assert!(aliases(checkout).is_empty(), "the local AWS of a new checkout is empty");
+    let credentials = checkout.path("target/credentials");
+    let named = checkout.path("target/not-there");
+    let ran: Ran = run(checkout
+        .command(&["deploy", "--json"])
+        .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+        .env("AWS_SECRET_ACCESS_KEY", "example")
+        .env("AWS_SESSION_TOKEN", "example")
+        .env("AWS_PROFILE", "nonexistent")
+        .env("AWS_REGION", "eu-south-2")
+        .env("AWS_DEFAULT_REGION", "eu-south-2")
+        .env("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+        .env("AWS_ENDPOINT_URL_LAMBDA", "http://127.0.0.1:9")
+        .env("AWS_CONFIG_FILE", &named)
+        .env("AWS_SHARED_CREDENTIALS_FILE", &credentials));
+    let deployed = only(&ran.json());
+    assert_eq!(facts(&deployed), json!(["main", null, "1", true]));
+    let package = std::fs::read(checkout.path("target/lambda/api-backend/lambda.zip")).expect("the package");
+    assert_eq!(deployed["package_sha256"], sha256(&package));
+
+    let output: Value = serde_json::from_str(&checkout.read("terraform/output.json")).expect("output.json is JSON");
+    let lambda = &output["lambdas"]["value"]["api-backend"];
+    assert_eq!(json!([lambda["lambda_name"], lambda["lambda_version"]]), json!(["api-backend", "1"]));
+    let arn = lambda["lambda_arn"].as_str().expect("an ARN");
+    assert!(arn.starts_with("arn:aws:lambda:us-east-1:000000000000:"), "it was not the local AWS: {arn}");
+    assert_eq!(call(checkout, "main", "/health")["statusCode"], 200);
+    says(checkout, "main", FIRST);
+}
+
+fn nothing_changed(checkout: &Checkout) {
+    let before = checkout.read("terraform/output.json");
+    assert_eq!(facts(&deploy(checkout, &[])), json!(["main", "1", "1", false]));
+    assert_eq!(checkout.read("terraform/output.json"), before);
+    assert_eq!(checkout.git(&["status", "--porcelain"]), "", "a deploy changes nothing that git sees");
+}
+
+fn a_change_on_main(checkout: &Checkout) -> String {
+    checkout.edit(ROUTER, FIRST, SECOND);
+    let commit = checkout.commit("Say it otherwise");
+    let planned = checkout.run(&["deploy", "--dry-run"]);
+    assert_eq!(planned.code, Some(0), "{planned}");
+    assert_eq!(history(checkout, "main"), json!(["1", []]), "a dry run moves nothing");
+    assert_eq!(facts(&deploy(checkout, &[])), json!(["main", "1", "2", true]));
+    says(checkout, "main", SECOND);
+    let main = alias(checkout, "main");
+    assert_eq!(
+        json!([main["branch"], main["commit"], main["dirty"], main["previous"]]),
+        json!(["main", commit, false, ["1"]])
+    );
+    commit
+}
+
+fn a_branch_of_its_own(checkout: &Checkout) {
+    checkout.git(&["checkout", "--quiet", "-b", "feature-123"]);
+    checkout.edit(ROUTER, SECOND, THIRD);
+    checkout.commit("Say it in a third way");
+    assert_eq!(facts(&deploy(checkout, &[])), json!(["feature-123", null, "3", true]));
+    says(checkout, "feature-123", THIRD);
+    says(checkout, "main", SECOND);
+    assert_eq!(history(checkout, "main"), json!(["2", ["1"]]), "a branch does not touch production");
+}
+
+fn branches_with_illegal_names(checkout: &Checkout) {
+    for (branch, stem) in [("feature/123", "feature-123"), ("123", "123")] {
+        checkout.git(&["checkout", "--quiet", "-b", branch]);
+        let name = hashed(stem, branch);
+        assert_eq!(facts(&deploy(checkout, &[])), json!([name, null, "3", false]), "the code is the one of version 3");
+        assert_eq!(alias(checkout, &name)["branch"], branch);
+        says(checkout, &name, THIRD);
+    }
+    let before = aliases(checkout);
+    assert_eq!(before.len(), 4, "main, feature-123, and two with hashes: {before:?}");
+
+    // Names that git or a CI system may come up with, and a shell would trip over.
+    let long = "x".repeat(300);
+    let also_long = "x".repeat(301);
+    let marker = checkout.path("target/injected");
+    let shell = format!("$(touch {})", marker.display());
+    let quoted = format!("';touch {};'", marker.display());
+    let odd = [
+        &long,
+        &also_long,
+        &shell,
+        &quoted,
+        "a b",
+        "a\tb",
+        "\"",
+        "größe",
+        "功能",
+        "\u{1f980}",
+        "a..b",
+        "-",
+        "--",
+        "0",
+        "*",
+    ];
+    let mut names = BTreeSet::new();
+    for branch in odd {
+        let moved = only(&checkout.json(&["alias", "--dry-run", &format!("--branch={branch}")]));
+        let name = moved["alias"].as_str().expect("a name").to_owned();
+        assert!(is_legal(&name), "branch {branch:?} has the alias {name:?}, which Lambda refuses");
+        assert!(names.insert(name), "branch {branch:?} shares its alias with another");
+    }
+    assert!(!marker.exists(), "a branch's name was run");
+    assert_eq!(aliases(checkout), before, "a dry run makes no alias");
+
+    // One for real: from the variable of a CI system, on a detached HEAD, as there.
+    checkout.git(&["checkout", "--quiet", "--detach"]);
+    let ran = run(checkout.command(&["alias", "--json"]).env("CIRCLE_BRANCH", &long));
+    let name = only(&ran.json())["alias"].as_str().expect("a name").to_owned();
+    assert_eq!(name.len(), 128);
+    assert_eq!(history(checkout, &name), json!(["3", []]));
+    says(checkout, &name, THIRD);
+}
+
+fn a_smoke_test_that_fails(checkout: &Checkout) {
+    checkout.git(&["checkout", "--quiet", "main"]);
+    checkout.git(&["merge", "--quiet", "--no-ff", "--message", "Merge feature-123", "feature-123"]);
+    let before = aliases(checkout);
+
+    checkout.edit(SMOKE, "\"status\": 200", "\"status\": 418");
+    checkout.run(&["deploy"]).fails_with(&["version 3 of `api-backend` failed its smoke test", "418", "200", SMOKE]);
+    assert_eq!(aliases(checkout), before, "the smoke test comes before any alias");
+    checkout.run(&["alias"]).fails_with(&["failed its smoke test"]);
+    checkout.run(&["smoke"]).fails_with(&["failed its smoke test"]);
+
+    checkout.write(SMOKE, "{\"event\": {}");
+    checkout.run(&["alias"]).fails_with(&[SMOKE, "is not a smoke test"]);
+    assert_eq!(aliases(checkout), before);
+
+    // A package that is not the one that was published proves nothing.
+    checkout.git(&["checkout", "--quiet", "--", SMOKE]);
+    let package = checkout.path("target/lambda/api-backend/lambda.zip");
+    let bytes = std::fs::read(&package).expect("the package");
+    std::fs::write(&package, [bytes.as_slice(), b"!"].concat()).expect("another package");
+    checkout.run(&["alias"]).fails_with(&["is not the package"]);
+    std::fs::write(&package, bytes).expect("the package again");
+    assert_eq!(aliases(checkout), before);
+}
+
+fn merged_back(checkout: &Checkout) {
+    assert_eq!(
+        facts(&deploy(checkout, &[])),
+        json!(["main", "2", "3", false]),
+        "the merged code was published already"
+    );
+    says(checkout, "main", THIRD);
+    assert_eq!(history(checkout, "main"), json!(["3", ["2", "1"]]));
+}
+
+fn an_older_commit(checkout: &Checkout, second: &str) {
+    checkout.git(&["checkout", "--quiet", "--detach", second]);
+    let before = aliases(checkout);
+    // It publishes, which harms nobody, and then finds that `main` is ahead.
+    checkout.run(&["deploy", "--branch", "main"]).fails_with(&["stays at version 3", "newer", "--allow-older"]);
+    assert_eq!(aliases(checkout), before);
+    checkout.run(&["alias", "--branch", "main"]).fails_with(&["--allow-older"]);
+    assert_eq!(aliases(checkout), before);
+    says(checkout, "main", THIRD);
+
+    let moved = only(&checkout.json(&["alias", "--branch", "main", "--allow-older"]));
+    assert_eq!(json!([moved["previous"], moved["version"]]), json!(["3", "4"]));
+    says(checkout, "main", SECOND);
+    let main = alias(checkout, "main");
+    assert_eq!(json!([main["commit"], main["previous"]]), json!([second, ["3", "2", "1"]]));
+    checkout.git(&["checkout", "--quiet", "main"]);
+}
+
+fn kept_over_a_restart(checkout: &Checkout) {
+    let before = aliases(checkout);
+    assert_eq!(checkout.json(&["local", "down"])["running"], false);
+    assert_eq!(checkout.json(&["local", "down"])["running"], false, "down twice is as good as once");
+    assert_eq!(checkout.json(&["local", "up"])["running"], true);
+    assert_eq!(aliases(checkout), before);
+    says(checkout, "main", SECOND);
+    // Terraform's state, which lies in the local AWS, is there too.
+    let output = checkout.json(&["output"]);
+    assert_eq!(output["lambdas"]["value"]["api-backend"]["lambda_version"], "4");
+}
