@@ -1,0 +1,114 @@
+//! The door to AWS: Lambda's calls, each bounded in time and retried as the SDK does; plain values come out.
+
+mod aliases;
+mod urls;
+mod versions;
+
+pub(crate) use aliases::Swap;
+pub(crate) use versions::{Published, Storage, seconds_since_epoch};
+
+use crate::error::with_hint;
+use crate::tools::{http, local::Local};
+use anyhow::{Context, Result};
+use aws_sdk_lambda::config::retry::RetryConfig;
+use aws_sdk_lambda::config::timeout::TimeoutConfig;
+use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_lambda::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_lambda::operation::RequestId;
+use aws_sdk_lambda::{Client, Config};
+use std::error::Error;
+use std::time::Duration;
+
+/// One attempt; a function itself may take up to 15 minutes, but a smoke test that takes a minute has failed.
+const ATTEMPT: Duration = Duration::from_secs(60);
+/// All attempts of one call together.
+const CALL: Duration = Duration::from_secs(150);
+/// Attempts at a call that was throttled (429) or met a fault of AWS (500, 503).
+const ATTEMPTS: u32 = 6;
+
+/// A client of one account and region.
+#[derive(Debug)]
+pub(crate) struct Aws {
+    runtime: tokio::runtime::Runtime,
+    lambda: Client,
+}
+
+impl Aws {
+    /// The local AWS: its own credentials, and nothing of the caller's environment.
+    pub(crate) fn local(local: &Local) -> Result<Self> {
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(local.region))
+            .endpoint_url(local.endpoint())
+            .credentials_provider(Credentials::new(local.account, "local", None, None, "local"))
+            .http_client(http::client(Some(&local.endpoint())))
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .timeout_config(timeouts())
+            .build();
+        Ok(Self { runtime: runtime()?, lambda: Client::from_conf(config) })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn replaying(client: impl aws_sdk_lambda::config::HttpClient + 'static) -> Result<Self> {
+        let retry = RetryConfig::standard()
+            .with_max_attempts(ATTEMPTS)
+            .with_initial_backoff(Duration::from_millis(1))
+            .with_max_backoff(Duration::from_millis(2));
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
+            .http_client(client)
+            .retry_config(retry)
+            .timeout_config(timeouts())
+            .build();
+        Ok(Self { runtime: runtime()?, lambda: Client::from_conf(config) })
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the SDK's runtime")
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(CALL)
+        .build()
+}
+
+fn code<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<&str> {
+    error.as_service_error().and_then(ProvideErrorMetadata::code)
+}
+
+fn status<E>(error: &SdkError<E>) -> Option<u16> {
+    error.raw_response().map(|response| response.status().as_u16())
+}
+
+/// The error for a person: what was tried, what AWS said, its request id, and what to do.
+fn failed<E>(what: &str, error: &SdkError<E>) -> anyhow::Error
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + RequestId + 'static,
+{
+    let said = match error.as_service_error() {
+        Some(service) => {
+            let code = service.code().unwrap_or("an error without a code");
+            let id = service.request_id().map(|id| format!(" (request {id})")).unwrap_or_default();
+            format!("{code}: {}{id}", service.message().unwrap_or("no message"))
+        }
+        None => DisplayErrorContext(error).to_string(),
+    };
+    let hint = match (status(error), code(error)) {
+        (Some(429), _) => {
+            format!("AWS still limits the calls after {ATTEMPTS} attempts; wait a minute and run this again")
+        }
+        (Some(500..), _) => {
+            format!("AWS still fails after {ATTEMPTS} attempts; see its status page and run this again")
+        }
+        (Some(401 | 403), _) => "check the credentials and what their role may do".to_owned(),
+        (Some(_), _) => "AWS's own message above says what it wants".to_owned(),
+        (None, _) => "check the network; `cargo xtask local status` tells whether the local AWS runs".to_owned(),
+    };
+    with_hint(anyhow::Error::msg(said).context(what.to_owned()), hint)
+}

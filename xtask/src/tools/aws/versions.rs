@@ -1,0 +1,110 @@
+//! Versions: reading and invoking them, and the storage that they fill.
+
+use super::{Aws, code, failed};
+use crate::model::smoke::Answer;
+use crate::model::version::Version;
+use anyhow::Result;
+use aws_sdk_lambda::primitives::{Blob, DateTimeFormat};
+use aws_sdk_lambda::types::{AccountLimit, AccountUsage, FunctionConfiguration};
+use serde::Serialize;
+
+/// A published version as Lambda describes it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Published {
+    pub(crate) version: Version,
+    /// SHA-256 of the package, in base64.
+    pub(crate) code_sha256: String,
+    /// Bytes.
+    pub(crate) code_size: i64,
+    /// ISO 8601.
+    pub(crate) last_modified: String,
+    pub(crate) role_arn: String,
+    /// `Active` once it can be invoked.
+    #[serde(skip)]
+    pub(crate) state: String,
+}
+
+/// The account's code storage, in bytes.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Storage {
+    pub(crate) used_bytes: i64,
+    pub(crate) limit_bytes: i64,
+}
+
+impl Aws {
+    /// The version, or `None` when the function or the version does not exist.
+    pub(crate) fn version(&self, lambda: &str, version: Version) -> Result<Option<Published>> {
+        let call = self.lambda.get_function_configuration().function_name(lambda).qualifier(version.to_string());
+        match self.runtime.block_on(call.send()) {
+            Ok(found) => {
+                let state = found.state().map_or("Active", |state| state.as_str()).to_owned();
+                let read = FunctionConfiguration::builder()
+                    .set_version(found.version)
+                    .set_code_sha256(found.code_sha256)
+                    .code_size(found.code_size)
+                    .set_last_modified(found.last_modified)
+                    .set_role(found.role)
+                    .build();
+                Ok(published(read).map(|published| Published { state, ..published }))
+            }
+            Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(None),
+            Err(error) => Err(failed(&format!("cannot read version {version} of `{lambda}`"), &error)),
+        }
+    }
+
+    /// All published versions, newest first.
+    pub(crate) fn versions(&self, lambda: &str) -> Result<Vec<Published>> {
+        let pages = self.lambda.list_versions_by_function().function_name(lambda).into_paginator().items().send();
+        match self.runtime.block_on(pages.collect::<Result<Vec<_>, _>>()) {
+            Ok(all) => {
+                let mut versions: Vec<_> = all.into_iter().filter_map(published).collect();
+                versions.sort_by_key(|published| std::cmp::Reverse(published.version));
+                Ok(versions)
+            }
+            Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(Vec::new()),
+            Err(error) => Err(failed(&format!("cannot list the versions of `{lambda}`"), &error)),
+        }
+    }
+
+    /// Invokes a version by its number and waits for the answer.
+    pub(crate) fn invoke(&self, lambda: &str, qualifier: &str, payload: &[u8]) -> Result<Answer> {
+        let call = self.lambda.invoke().function_name(lambda).qualifier(qualifier).payload(Blob::new(payload));
+        match self.runtime.block_on(call.send()) {
+            Ok(answer) => Ok(Answer {
+                function_error: answer.function_error,
+                payload: answer.payload.map(Blob::into_inner).unwrap_or_default(),
+            }),
+            Err(error) => Err(failed(&format!("cannot invoke `{lambda}:{qualifier}`"), &error)),
+        }
+    }
+
+    /// The account's code storage, over all its functions and versions.
+    pub(crate) fn storage(&self) -> Result<Storage> {
+        let settings = self.runtime.block_on(self.lambda.get_account_settings().send());
+        let settings = settings.map_err(|error| failed("cannot read the account's settings", &error))?;
+        Ok(Storage {
+            used_bytes: settings.account_usage().map_or(0, AccountUsage::total_code_size),
+            limit_bytes: settings.account_limit().map_or(0, AccountLimit::total_code_size),
+        })
+    }
+}
+
+fn published(found: FunctionConfiguration) -> Option<Published> {
+    Some(Published {
+        // `$LATEST` is no number, so it is left out here.
+        version: found.version?.parse().ok()?,
+        code_sha256: found.code_sha256.unwrap_or_default(),
+        code_size: found.code_size,
+        last_modified: found.last_modified.unwrap_or_default(),
+        role_arn: found.role.unwrap_or_default(),
+        state: found.state.map_or_else(|| "Active".to_owned(), |state| state.as_str().to_owned()),
+    })
+}
+
+/// Seconds since 1970 of a time as Lambda writes it (`2026-01-31T12:00:00.000+0000`).
+pub(crate) fn seconds_since_epoch(time: &str) -> Option<i64> {
+    // Lambda's offset has no colon, which RFC 3339 wants; it is always UTC.
+    let time = time.strip_suffix("+0000").map_or_else(|| time.to_owned(), |time| format!("{time}Z"));
+    let parsed = aws_sdk_lambda::primitives::DateTime::from_str(&time, DateTimeFormat::DateTime).ok()?;
+    Some(parsed.secs())
+}
