@@ -4,12 +4,12 @@ provider "aws" {
   region = var.region
 
   # The last guard against credentials of another account.
-  allowed_account_ids = var.account_id == null ? null : [var.account_id]
+  allowed_account_ids = [var.account_id]
 
-  # The local AWS has neither a metadata service to ask nor a host name for each bucket.
-  skip_credentials_validation = var.environment == "local"
-  skip_metadata_api_check     = var.environment == "local"
-  s3_use_path_style           = var.environment == "local"
+  # An emulated AWS has neither a metadata service to ask nor a host name for each bucket.
+  skip_credentials_validation = var.emulated
+  skip_metadata_api_check     = var.emulated
+  s3_use_path_style           = var.emulated
 
   default_tags {
     tags = {

@@ -32,13 +32,20 @@ variable "region" {
   }
 }
 
+variable "emulated" {
+  description = "Whether something else than AWS answers for it: the local AWS, or what `AWS_ENDPOINT_URL` names."
+  type        = bool
+  nullable    = false
+  default     = false
+}
+
 variable "account_id" {
-  description = "The only AWS account to work in. Null accepts the account of whatever credentials are found."
+  description = "The only AWS account to work in."
   type        = string
-  default     = null
+  nullable    = false
 
   validation {
-    condition     = var.account_id == null || can(regex("^[0-9]{12}$", var.account_id))
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
     error_message = "The account id must be 12 digits, in quotes so that a leading zero survives."
   }
 }

@@ -32,13 +32,20 @@ variable "region" {
   }
 }
 
+variable "emulated" {
+  description = "Whether something else than AWS answers for it: the local AWS, or what `AWS_ENDPOINT_URL` names."
+  type        = bool
+  nullable    = false
+  default     = false
+}
+
 variable "account_id" {
-  description = "The only AWS account to work in. Null accepts the account of whatever credentials are found."
+  description = "The only AWS account to work in."
   type        = string
-  default     = null
+  nullable    = false
 
   validation {
-    condition     = var.account_id == null || can(regex("^[0-9]{12}$", var.account_id))
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
     error_message = "The account id must be 12 digits, in quotes so that a leading zero survives."
   }
 }
@@ -82,12 +89,12 @@ variable "policy" {
 }
 
 variable "permissions_boundary" {
-  description = "ARN of the policy that bounds what the role may ever do. Null sets no boundary."
+  description = "ARN of the policy that bounds what the role may ever do, made by `bootstrap`."
   type        = string
-  default     = null
+  nullable    = false
 
   validation {
-    condition     = var.permissions_boundary == null || can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary))
+    condition     = can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:policy/.+$", var.permissions_boundary))
     error_message = "The permissions boundary must be the ARN of an IAM policy."
   }
 }

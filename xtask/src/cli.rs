@@ -1,5 +1,6 @@
 //! What can be typed. The doc comments are the help.
 
+use crate::model::settings::PreviewUrl;
 use clap::{Args, Parser, Subcommand};
 
 /// Builds, publishes and releases this workspace's Lambdas.
@@ -50,10 +51,14 @@ pub(crate) enum Command {
     Smoke,
     /// Prove the version in terraform/output.json and move the branch's alias to it
     Alias(Alias),
+    /// Production's HTTP API, which invokes alias `main`
+    Gateway(Refresh),
     /// Build, apply, smoke test, move the alias: all of it
     Deploy(Deploy),
     /// What CircleCI runs: check, then deploy
     Ci(Deploy),
+    /// Prepare an account, once and as an administrator: state bucket, CircleCI's trust, deploy role, boundary of roles
+    Bootstrap(DryRun),
     /// What is live: aliases, versions, code storage
     Status,
     /// The local AWS on this machine
@@ -100,6 +105,9 @@ pub(crate) struct Deploy {
     pub(crate) refresh: Refresh,
     #[command(flatten)]
     pub(crate) alias: Alias,
+    /// Give the branch's alias a URL of its own, for whoever signs requests (`iam`) or for anybody (`public`)
+    #[arg(long, value_name = "CALLERS", num_args = 0..=1, default_missing_value = "iam")]
+    pub(crate) url: Option<PreviewUrl>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,32 +1,70 @@
 //! The environment of a run: an AWS account and region, and how the tools are told of it.
 
-use crate::error::bail_hint;
-use crate::tools::aws::Aws;
+use crate::error::{Hint, bail_hint};
+use crate::model::settings::{PROJECT, Settings, Unusable};
+use crate::tools::aws::{Account, Aws};
 use crate::tools::local::Local;
 use crate::tools::process::Tool;
-use anyhow::Result;
+use anyhow::{Context, Result, anyhow};
 use std::path::Path;
 
 /// The default environment: the local AWS.
 pub(crate) const LOCAL: &str = "local";
 
-/// An environment that may be worked on.
+/// Reads what an environment is and allows, without asking AWS or starting anything.
+pub(crate) fn settings(name: &str, root: &Path) -> Result<Settings> {
+    let file = format!("terraform/environments/{name}.tfvars.json");
+    let path = root.join(&file);
+    if !path.is_file() {
+        bail_hint!(
+            format!("write `{file}` after the model of `terraform/environments/dev.tfvars.json`, or leave out `--env` and `DEPLOY_ENV` to work on the local AWS");
+            "there is no environment `{name}`"
+        );
+    }
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read `{file}`"))?;
+    Settings::parse(&text).map_err(|unusable| {
+        let hint = match unusable {
+            Unusable::Placeholders(_) => {
+                format!("fill in `{file}`; `docs/environments.md` says where each value is found")
+            }
+            Unusable::Malformed(_) => format!("mend `{file}`; `git diff {file}` shows what was changed"),
+        };
+        crate::error::with_hint(anyhow!("environment `{name}` cannot be used: {unusable}"), hint)
+    })
+}
+
+/// An environment that may be worked on: its account is the caller's.
 #[derive(Debug)]
 pub(crate) struct Environment {
     pub(crate) name: String,
-    pub(crate) local: Local,
+    pub(crate) settings: Settings,
+    access: Access,
+}
+
+#[derive(Debug)]
+enum Access {
+    Local(Local),
+    Account(Box<Account>),
 }
 
 impl Environment {
-    /// Makes the named environment ready; `local` starts the local AWS.
-    pub(crate) fn open(name: &str, target: &Path) -> Result<Self> {
-        if name != LOCAL {
-            bail_hint!(
-                "leave out `--env` and `DEPLOY_ENV` to work on the local AWS";
-                "there is no environment `{name}`"
-            );
-        }
-        Ok(Self { name: name.to_owned(), local: Local::up(target, None)? })
+    /// Makes the named environment ready: `local` starts the local AWS, any other is asked whose account it is.
+    pub(crate) fn open(name: &str, root: &Path) -> Result<Self> {
+        let settings = settings(name, root)?;
+        let access = if name == LOCAL {
+            Access::Local(Local::up(&root.join("target"), None)?)
+        } else {
+            let account = Account::open(&settings)?;
+            let found = Aws::new(account.sdk.clone())?.caller()?;
+            if found != settings.account_id {
+                bail_hint!(
+                    "name the profile of the right account in `AWS_PROFILE`";
+                    "environment `{name}` is account {}, but these credentials are of account {found}", settings.account_id
+                );
+            }
+            Access::Account(Box::new(account))
+        };
+        Ok(Self { name: name.to_owned(), settings, access })
     }
 
     pub(crate) fn is_local(&self) -> bool {
@@ -34,35 +72,90 @@ impl Environment {
     }
 
     pub(crate) fn aws(&self) -> Result<Aws> {
-        Aws::local(&self.local)
+        match &self.access {
+            Access::Local(local) => Aws::local(local),
+            Access::Account(account) => Aws::new(account.sdk.clone()),
+        }
     }
 
     pub(crate) fn region(&self) -> &str {
-        self.local.region
+        &self.settings.region
     }
 
     pub(crate) fn account(&self) -> &str {
-        self.local.account
+        &self.settings.account_id
     }
 
-    /// The bucket that holds Terraform's state.
-    pub(crate) fn bucket(&self) -> &str {
-        &self.local.bucket
-    }
-
-    /// Lets a tool reach this environment, and no other: what the caller's environment says of AWS is taken away.
-    pub(crate) fn equip(&self, mut tool: Tool) -> Tool {
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("AWS_") {
-                tool = tool.without(name);
-            }
+    /// The bucket that holds Terraform's state. Names of buckets are the whole world's, so the account is part of it.
+    pub(crate) fn bucket(&self) -> String {
+        match &self.access {
+            Access::Local(local) => local.bucket.clone(),
+            Access::Account(_) => format!("{PROJECT}-terraform-{}-{}", self.account(), self.region()),
         }
-        tool.env("AWS_ENDPOINT_URL", self.local.endpoint())
-            .env("AWS_ACCESS_KEY_ID", self.local.account)
-            .env("AWS_SECRET_ACCESS_KEY", "local")
-            .env("AWS_REGION", self.local.region)
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_CONFIG_FILE", "/dev/null")
-            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
     }
+
+    /// Where AWS is emulated: the local AWS, or what the caller named in `AWS_ENDPOINT_URL`.
+    pub(crate) fn endpoint(&self) -> Option<String> {
+        match &self.access {
+            Access::Local(local) => Some(local.endpoint()),
+            Access::Account(account) => account.sdk.endpoint_url().map(str::to_owned),
+        }
+    }
+
+    /// What distinguishes one start of the local AWS from the next; a real account needs no such thing.
+    pub(crate) fn incarnation(&self) -> String {
+        match &self.access {
+            Access::Local(local) => local.pid.to_string(),
+            Access::Account(_) => String::new(),
+        }
+    }
+
+    /// Lets a tool reach this environment, and no other.
+    pub(crate) fn equip(&self, mut tool: Tool) -> Tool {
+        match &self.access {
+            Access::Local(local) => {
+                // What the caller's environment says of AWS is taken away.
+                for (name, _) in std::env::vars_os() {
+                    if name.to_string_lossy().starts_with("AWS_") {
+                        tool = tool.without(name);
+                    }
+                }
+                tool.env("AWS_ENDPOINT_URL", local.endpoint())
+                    .env("AWS_ACCESS_KEY_ID", local.account)
+                    .env("AWS_SECRET_ACCESS_KEY", "local")
+                    .env("AWS_REGION", local.region)
+                    .env("AWS_EC2_METADATA_DISABLED", "true")
+                    .env("AWS_CONFIG_FILE", "/dev/null")
+                    .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            }
+            Access::Account(account) => account
+                .variables
+                .iter()
+                .fold(tool.env("AWS_REGION", self.region()), |tool, (name, value)| tool.env(*name, value)),
+        }
+    }
+}
+
+/// An environment for a person.
+pub(crate) fn described(environment: &Environment) -> String {
+    format!("environment `{}`, account {}", environment.name, environment.account())
+}
+
+/// The release must be one that the environment takes.
+pub(crate) fn admit(name: &str, settings: &Settings, branch: &str, dirty: bool, commit: &str) -> Result<()> {
+    if !settings.admits(branch) {
+        return Err(anyhow!(
+            "environment `{name}` takes no branch `{branch}`, only `{}`",
+            settings.branches.join("`, `")
+        ))
+        .hint("deploy to another environment, or merge; who may deploy stands in `terraform/environments/`");
+    }
+    let production = branch == crate::model::alias::PRODUCTION && name != LOCAL;
+    if dirty && (production || !settings.allow_dirty) {
+        bail_hint!(
+            "commit or stash the changes";
+            "the work tree has changes that are not in commit `{commit}`; environment `{name}` takes none of `{branch}`"
+        );
+    }
+    Ok(())
 }

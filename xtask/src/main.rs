@@ -35,8 +35,10 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Output => commands::apply::output(global),
         Command::Smoke => commands::smoke::run(global),
         Command::Alias(alias) => commands::alias::run(global, *alias),
+        Command::Gateway(refresh) => commands::gateway::run(global, *refresh),
         Command::Deploy(deploy) => commands::deploy::run(global, *deploy),
         Command::Ci(deploy) => commands::deploy::ci(global, *deploy),
+        Command::Bootstrap(dry_run) => commands::bootstrap::run(global, *dry_run),
         Command::Status => commands::status::run(global),
         Command::Local(local) => commands::local::run(global, local),
         Command::Completions { shell } => {

@@ -193,7 +193,7 @@ fn refused_with_the_local_aws() {
                 checkout.write(
                     "terraform/output.json",
                     r#"{"lambdas": {"value": {"api-backend": {"lambda_name": "api-backend", "lambda_version": "7",
-                    "lambda_arn": "a", "code_sha256": "b", "role_arn": "c"}}}}"#,
+                    "lambda_arn": "arn:aws:lambda:us-east-1:000000000000:function:api-backend", "code_sha256": "b", "role_arn": "c"}}}}"#,
                 );
             },
             arguments: &["alias"],
@@ -206,7 +206,7 @@ fn refused_with_the_local_aws() {
                 checkout.write(
                     "terraform/output.json",
                     r#"{"lambdas": {"value": {"api-backend": {"lambda_name": "api-backend", "lambda_version": "$LATEST",
-                    "lambda_arn": "a", "code_sha256": "b", "role_arn": "c"}}}}"#,
+                    "lambda_arn": "arn:aws:lambda:us-east-1:000000000000:function:api-backend", "code_sha256": "b", "role_arn": "c"}}}}"#,
                 );
             },
             arguments: &["alias"],

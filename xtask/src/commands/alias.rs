@@ -3,9 +3,9 @@
 use super::apply::Lambda;
 use super::smoke::{Proved, prove_output};
 use crate::cli::{Alias, Global};
-use crate::environment::Environment;
-use crate::error::{Hint, bail_hint};
-use crate::model::alias::{self, AliasName, Move, PRODUCTION, Release, decide};
+use crate::environment::{self, Environment};
+use crate::error::Hint;
+use crate::model::alias::{self, AliasName, Move, Release, decide};
 use crate::model::version::Version;
 use crate::project::Project;
 use crate::tools::aws::{Aws, Swap};
@@ -31,17 +31,15 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Reads git once, and refuses what may not be released to the environment.
-    pub(crate) fn read(global: &Global, project: &Project, environment: &str, allow_older: bool) -> Result<Self> {
+    /// Reads git once, and refuses what the environment does not take.
+    pub(crate) fn read(global: &Global, project: &Project, allow_older: bool) -> Result<Self> {
         let git = Git::open(&project.root)?;
         let branch = match named_branch(global) {
             Some(branch) => branch,
             None => git.head_branch()?,
         };
         let (commit, dirty) = (git.commit()?, git.is_dirty()?);
-        if dirty && branch == PRODUCTION && environment != crate::environment::LOCAL {
-            bail_hint!("commit or stash the changes"; "the work tree has changes that are not in commit `{commit}`");
-        }
+        environment::admit(&global.env, &environment::settings(&global.env, &project.root)?, &branch, dirty, &commit)?;
         Ok(Self { git, branch, commit, dirty, allow_older })
     }
 
@@ -95,10 +93,10 @@ impl fmt::Display for Report {
 
 pub(crate) fn run(global: &Global, alias: Alias) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    let source = Source::read(global, &project, &global.env, alias.allow_older)?;
-    let environment = Environment::open(&global.env, &project.target)?;
+    let source = Source::read(global, &project, alias.allow_older)?;
+    let environment = Environment::open(&global.env, &project.root)?;
     let aws = environment.aws()?;
-    let proved = prove_output(&project, &aws)?;
+    let proved = prove_output(&project, &environment)?;
     let moves: Vec<_> = if alias.dry_run.dry_run {
         proved.iter().map(|proved| Ok(plan(&aws, &source, proved)?.1)).collect::<Result<_>>()?
     } else {

@@ -1,15 +1,19 @@
 //! `plan`, `apply` and `output`: Terraform publishes the versions, and its outputs become a file.
 
+use super::alias::Source;
 use super::build::{Built, build};
+use super::roots::{self, Roots};
+use super::{bootstrap, gateway};
 use crate::cli::{Apply, Global, Refresh};
 use crate::environment::Environment;
 use crate::error::{Hint, bail_hint};
 use crate::model::package::sha256;
+use crate::model::settings::PROJECT;
 use crate::model::version::Version;
 use crate::project::{Function, Project};
 use crate::tools::aws::Aws;
 use crate::tools::files;
-use crate::tools::terraform::{Program, Root};
+use crate::tools::terraform::Root;
 use crate::ui;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -54,14 +58,21 @@ impl Outputs {
         self.inputs_digest.as_ref().is_some_and(|found| found.value == digest)
     }
 
-    fn lambdas(&self) -> BTreeMap<String, Lambda> {
+    pub(crate) fn lambdas(&self) -> BTreeMap<String, Lambda> {
         self.lambdas.as_ref().map(|output| output.value.clone()).unwrap_or_default()
+    }
+
+    /// The names of the roles that the newest versions run with.
+    fn roles(&self) -> Vec<String> {
+        let arns = self.lambdas().into_values().map(|lambda| lambda.role_arn);
+        arns.filter_map(|arn| Some(arn.rsplit_once('/')?.1.to_owned())).collect()
     }
 }
 
+/// One output as `terraform output -json` writes it.
 #[derive(Debug, Deserialize)]
-struct Output<T> {
-    value: T,
+pub(crate) struct Output<T> {
+    pub(crate) value: T,
 }
 
 pub(crate) fn run(global: &Global, apply: Apply) -> Result<ExitCode> {
@@ -69,35 +80,54 @@ pub(crate) fn run(global: &Global, apply: Apply) -> Result<ExitCode> {
         return plan(global, apply.refresh);
     }
     let project = Project::open(&global.function)?;
-    let environment = Environment::open(&global.env, &project.target)?;
+    Source::read(global, &project, false)?;
+    let environment = Environment::open(&global.env, &project.root)?;
     let built = build(&project, project.functions.iter())?;
-    let stage = Stage::new(&project, &environment)?;
+    let roots = Roots::new(&project, &environment)?;
+    bootstrap::ensure(&roots)?;
+    let stage = Stage::new(&roots)?;
     let applied = stage.apply(&environment.aws()?, &built, &stage.outputs()?, apply.refresh.refresh)?;
     super::show(global, &Shown(json!(applied.lambdas)))
 }
 
 pub(crate) fn plan(global: &Global, refresh: Refresh) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    let environment = Environment::open(&global.env, &project.target)?;
+    let environment = Environment::open(&global.env, &project.root)?;
     let built = build(&project, project.functions.iter())?;
-    let stage = Stage::new(&project, &environment)?;
+    let roots = Roots::new(&project, &environment)?;
+    let stage = Stage::new(&roots)?;
     let digest = stage.digest(&built);
-    if !refresh.refresh && stage.outputs()?.are_of(&digest) {
+    let before = stage.outputs()?;
+    if !refresh.refresh && before.are_of(&digest) {
         return super::show(
             global,
             &Plan { changes: false, plan: "nothing has changed since the last apply".to_owned() },
         );
     }
-    let (changes, plan) = stage.root().plan(&stage.variables(&built, &stage.expected_roles(), &digest))?;
-    super::show(global, &Plan { changes, plan })?;
+    let variables = stage.variables(&built, &stage.expected_roles(), &digest);
+    let mut plans = vec![ui::step_with("plan", || stage.root().plan(&variables), |_| "functions".to_owned())?];
+    if refresh.refresh {
+        // The drift check looks at every root that exists, not only at what a deploy would change.
+        for role in stage.roles.iter().filter(|role| before.roles().contains(&role.name)) {
+            plans.push(ui::step_with("plan", || stage.plan_role(role), |_| format!("role {}", role.name))?);
+        }
+        if gateway::outputs(&roots)?.outputs.is_some() {
+            let plan = || gateway::plan(&roots, &before.lambdas());
+            plans.push(ui::step_with("plan", plan, |_| "gateway".to_owned())?);
+        }
+    }
+    let changes = plans.iter().any(|(changes, _)| *changes);
+    let differing = plans.into_iter().filter(|(differs, _)| *differs || !changes).map(|(_, plan)| plan);
+    super::show(global, &Plan { changes, plan: differing.collect::<Vec<_>>().join("\n") })?;
     // With `--refresh` this is the drift check, whose answer is the exit code.
     Ok(if refresh.refresh && changes { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// Whether something would change, and what.
 #[derive(Serialize)]
-struct Plan {
-    changes: bool,
-    plan: String,
+pub(crate) struct Plan {
+    pub(crate) changes: bool,
+    pub(crate) plan: String,
 }
 
 impl std::fmt::Display for Plan {
@@ -108,8 +138,8 @@ impl std::fmt::Display for Plan {
 
 pub(crate) fn output(global: &Global) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    let environment = Environment::open(&global.env, &project.target)?;
-    let text = Stage::new(&project, &environment)?.outputs()?.text;
+    let environment = Environment::open(&global.env, &project.root)?;
+    let text = Stage::new(&Roots::new(&project, &environment)?)?.outputs()?.text;
     files::write(&project.output_json(), &text)?;
     super::show(global, &Shown(serde_json::from_slice(&text)?))
 }
@@ -137,7 +167,7 @@ impl std::fmt::Display for Shown {
 }
 
 /// Reads the versions that an earlier `apply` wrote to `terraform/output.json`.
-pub(crate) fn read_lambdas(project: &Project) -> Result<BTreeMap<String, Lambda>> {
+pub(crate) fn read_lambdas(project: &Project, environment: &Environment) -> Result<BTreeMap<String, Lambda>> {
     let path = project.output_json();
     let again = "run `cargo xtask apply` (or `deploy`), which writes it";
     let text = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display())).hint(again)?;
@@ -145,7 +175,17 @@ pub(crate) fn read_lambdas(project: &Project) -> Result<BTreeMap<String, Lambda>
         .with_context(|| format!("`{}` is not what `apply` writes", path.display()))
         .hint(again)?;
     let lambdas = outputs.lambdas.with_context(|| format!("`{}` has no output `lambdas`", path.display()));
-    Ok(lambdas.hint(again)?.value)
+    let lambdas = lambdas.hint(again)?.value;
+    // Of another environment, it would name versions that mean something else here.
+    let account = format!(":{}:", environment.account());
+    if let Some(other) = lambdas.values().find(|lambda| !lambda.lambda_arn.contains(&account)) {
+        bail_hint!(
+            again;
+            "`{}` is of another environment: it has `{}`, but `{}` is account {}",
+            path.display(), other.lambda_arn, environment.name, environment.account()
+        );
+    }
+    Ok(lambdas)
 }
 
 /// The entry of a function.
@@ -159,9 +199,7 @@ pub(crate) fn lambda<'a>(lambdas: &'a BTreeMap<String, Lambda>, function: &str) 
 /// Everything that goes into an apply, but for the packages: those may still be building.
 #[derive(Debug)]
 pub(crate) struct Stage<'a> {
-    project: &'a Project,
-    environment: &'a Environment,
-    program: Program,
+    roots: &'a Roots<'a>,
     /// Terraform's own files, by path.
     sources: BTreeMap<String, String>,
     roles: Vec<Role>,
@@ -176,14 +214,15 @@ struct Role {
 }
 
 impl<'a> Stage<'a> {
-    pub(crate) fn new(project: &'a Project, environment: &'a Environment) -> Result<Self> {
-        let sources = sources(&project.root.join("terraform"))?;
-        for function in &project.functions {
+    pub(crate) fn new(roots: &'a Roots<'a>) -> Result<Self> {
+        let mut sources = roots::sources(&roots.project.root.join("terraform"))?;
+        // They have states and digests of their own.
+        sources.retain(|path, _| !path.starts_with("bootstrap/") && !path.starts_with("gateway/"));
+        for function in &roots.project.functions {
             require_entry(function, &sources)?;
         }
-        let roles = project.functions.iter().map(role).collect::<Result<Vec<_>>>()?;
-        let program = Program::find(&project.target)?;
-        Ok(Self { project, environment, program, sources, roles })
+        let roles = roots.project.functions.iter().map(role).collect::<Result<Vec<_>>>()?;
+        Ok(Self { roots, sources, roles })
     }
 
     /// Publishes what is not published yet, and writes the outputs. `before` is what the state held.
@@ -199,11 +238,11 @@ impl<'a> Stage<'a> {
         ui::step_with(
             "apply",
             || self.root().apply(&self.variables(built, &roles, &digest)),
-            |()| format!("Terraform {}, environment `{}`", self.program.version, self.environment.name),
+            |()| format!("Terraform {}, environment `{}`", self.roots.program.version, self.roots.environment.name),
         )?;
         let after = self.outputs()?;
         let lambdas = after.lambdas();
-        for function in &self.project.functions {
+        for function in &self.roots.project.functions {
             lambda(&lambdas, &function.name)?;
         }
         self.write(&after)?;
@@ -218,7 +257,7 @@ impl<'a> Stage<'a> {
     }
 
     fn write(&self, outputs: &Outputs) -> Result<()> {
-        let path = self.project.output_json();
+        let path = self.roots.project.output_json();
         if fs::read(&path).ok().as_ref() == Some(&outputs.text) {
             return Ok(());
         }
@@ -244,7 +283,7 @@ impl<'a> Stage<'a> {
             "variables": self.variables(built, &self.expected_roles(), ""),
             "sources": self.sources,
             "policies": self.roles.iter().map(|role| &role.policy).collect::<Vec<_>>(),
-            "terraform": self.program.version,
+            "terraform": self.roots.program.version,
         });
         sha256(inputs.to_string().as_bytes()).hex
     }
@@ -261,25 +300,14 @@ impl<'a> Stage<'a> {
     }
 
     fn root(&self) -> Root<'_> {
-        let adoptable = self.project.functions.iter().flat_map(|function| {
+        let adoptable = self.roots.project.functions.iter().flat_map(|function| {
             let module = format!("module.{}", function.name.replace('-', "_"));
             [
                 (format!("{module}.aws_lambda_function.this"), function.name.clone()),
                 (format!("{module}.aws_cloudwatch_log_group.this"), format!("/aws/lambda/{}", function.name)),
             ]
         });
-        self.new_root("terraform", "functions", "functions.tfstate".to_owned(), adoptable.collect())
-    }
-
-    fn new_root(&self, folder: &str, data: &str, key: String, adoptable: Vec<(String, String)>) -> Root<'_> {
-        Root {
-            program: &self.program,
-            environment: self.environment,
-            folder: self.project.root.join(folder),
-            data: self.project.target.join("terraform").join(&self.environment.name).join(data),
-            key,
-            adoptable,
-        }
+        self.roots.root("terraform", "functions", adoptable.collect())
     }
 
     /// Makes the roles that do not exist yet; one that a published version runs with exists.
@@ -302,69 +330,53 @@ impl<'a> Stage<'a> {
         struct Made {
             role_arn: Output<String>,
         }
-        let name = &role.name;
-        let adoptable = vec![
-            ("aws_iam_role.this".to_owned(), name.clone()),
-            ("aws_iam_role_policy.this".to_owned(), format!("{name}:permissions")),
-        ];
-        let root = self.new_root("terraform/role", &format!("role-{name}"), format!("roles/{name}.tfstate"), adoptable);
-        let mut variables = self.common_variables();
-        variables["function"] = json!(role.function);
-        variables["role_name"] = json!(name);
-        variables["policy"] = json!(role.policy);
-        root.apply(&variables)?;
+        let root = self.role_root(&role.name);
+        root.apply(&self.role_variables(role))?;
         let made: Made = serde_json::from_slice(&root.outputs()?).context("the role's state has no `role_arn`")?;
         Ok(made.role_arn.value)
     }
 
-    /// The ARNs that the roles have or will have.
-    fn expected_roles(&self) -> BTreeMap<String, String> {
-        let account = self.environment.account();
-        let arn = |name: &str| format!("arn:aws:iam::{account}:role/lambda-template/{name}");
-        self.roles.iter().map(|role| (role.function.clone(), arn(&role.name))).collect()
+    fn plan_role(&self, role: &Role) -> Result<(bool, String)> {
+        self.role_root(&role.name).plan(&self.role_variables(role))
     }
 
-    fn common_variables(&self) -> Value {
-        json!({
-            "environment": self.environment.name,
-            "region": self.environment.region(),
-            "account_id": self.environment.account(),
-        })
+    fn role_root(&self, name: &str) -> Root<'_> {
+        let adoptable = vec![
+            ("aws_iam_role.this".to_owned(), name.to_owned()),
+            ("aws_iam_role_policy.this".to_owned(), format!("{name}:permissions")),
+        ];
+        self.roots.root("terraform/role", &format!("roles/{name}"), adoptable)
+    }
+
+    fn role_variables(&self, role: &Role) -> Value {
+        let mut variables = self.roots.variables();
+        variables["function"] = json!(role.function);
+        variables["role_name"] = json!(role.name);
+        variables["policy"] = json!(role.policy);
+        variables["permissions_boundary"] = json!(self.roots.boundary());
+        variables
+    }
+
+    /// The ARNs that the roles have or will have.
+    fn expected_roles(&self) -> BTreeMap<String, String> {
+        let account = self.roots.environment.account();
+        let arn = |name: &str| format!("arn:aws:iam::{account}:role/{PROJECT}/{name}");
+        self.roles.iter().map(|role| (role.function.clone(), arn(&role.name))).collect()
     }
 
     fn variables(&self, built: &[Built], roles: &BTreeMap<String, String>, digest: &str) -> Value {
         let package = |built: &Built| {
             // Relative, as a changed path alone would publish a version on every other machine.
-            let path = built.path.strip_prefix(&self.project.root).unwrap_or(&built.path);
+            let path = built.path.strip_prefix(&self.roots.project.root).unwrap_or(&built.path);
             json!({"path": Path::new("..").join(path), "sha256_base64": built.digest.base64})
         };
         let packages: BTreeMap<_, _> = built.iter().map(|built| (&built.function, package(built))).collect();
-        let mut variables = self.common_variables();
+        let mut variables = self.roots.variables();
         variables["roles"] = json!(roles);
         variables["packages"] = json!(packages);
         variables["inputs_digest"] = json!(digest);
         variables
     }
-}
-
-/// All of Terraform's own files, by path.
-fn sources(folder: &Path) -> Result<BTreeMap<String, String>> {
-    let mut found = BTreeMap::new();
-    let mut open = vec![folder.to_path_buf()];
-    while let Some(next) = open.pop() {
-        let entries = fs::read_dir(&next).with_context(|| format!("cannot read `{}`", next.display()))?;
-        for entry in entries {
-            let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if path.is_dir() && name != ".terraform" {
-                open.push(path);
-            } else if name.ends_with(".tf") || name == ".terraform.lock.hcl" {
-                let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-                found.insert(path.strip_prefix(folder).unwrap_or(&path).display().to_string(), text);
-            }
-        }
-    }
-    Ok(found)
 }
 
 fn require_entry(function: &Function, sources: &BTreeMap<String, String>) -> Result<()> {

@@ -40,10 +40,11 @@ pub(crate) fn run() -> Result<ExitCode> {
 fn terraform(root: &Path) -> Result<()> {
     let target = root.join("target");
     let program = Program::find(&target)?;
-    for (folder, data) in [("terraform", "functions"), ("terraform/role", "role")] {
-        program.check(&root.join(folder), &target.join("terraform/check").join(data))?;
-    }
-    Ok(())
+    program.check_format(root)?;
+    let folders = ["terraform", "terraform/bootstrap", "terraform/gateway", "terraform/role"];
+    folders.into_iter().try_for_each(|folder| {
+        program.check(&root.join(folder), &target.join("terraform/check").join(folder.replace('/', "-")))
+    })
 }
 
 fn circleci(root: &Path) -> Result<()> {

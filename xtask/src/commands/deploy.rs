@@ -2,11 +2,16 @@
 
 use super::alias::{Moved, Source, release};
 use super::apply::{Stage, lambda};
-use super::smoke::prove;
-use super::{alias, apply, build, check};
+use super::roots::{Roots, Sealed};
+use super::smoke::{Proved, prove};
+use super::{alias, apply, bootstrap, build, check, gateway};
 use crate::cli::{Deploy, Global};
-use crate::environment::Environment;
+use crate::environment::{self, Environment};
+use crate::model::alias::PRODUCTION;
+use crate::model::settings::PreviewUrl;
 use crate::project::Project;
+use crate::tools::aws::Aws;
+use crate::ui;
 use anyhow::{Result, anyhow};
 use serde::Serialize;
 use std::fmt;
@@ -20,6 +25,8 @@ struct Deployed {
     published: bool,
     #[serde(flatten)]
     moved: Moved,
+    /// Where it answers: production's gateway, or the alias's own URL.
+    url: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -28,7 +35,10 @@ struct Report(Vec<Deployed>);
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|deployed| writeln!(f, "{}", deployed.moved))
+        self.0.iter().try_for_each(|deployed| {
+            let url = deployed.url.as_deref().map(|url| format!("  {url}")).unwrap_or_default();
+            writeln!(f, "{}{url}", deployed.moved)
+        })
     }
 }
 
@@ -43,33 +53,45 @@ pub(crate) fn run(global: &Global, options: Deploy) -> Result<ExitCode> {
     }
     let project = Project::open(&global.function)?;
     // Before anything slow: whatever git has to say against this release.
-    let source = Source::read(global, &project, &global.env, options.alias.allow_older)?;
+    let source = Source::read(global, &project, options.alias.allow_older)?;
+    let known = match &*global.env {
+        // The local AWS is installed beside the linker; whether a real account is the right one is asked first.
+        environment::LOCAL => None,
+        name => Some(Environment::open(name, &project.root)?),
+    };
+    let production = source.branch == PRODUCTION;
     // What the state holds does not depend on the packages, and reading it takes as long as a build with nothing to do.
     let (prepared, built) = std::thread::scope(|scope| {
-        let prepared = scope.spawn(|| -> Result<_> {
-            let environment = Environment::open(&global.env, &project.target)?;
-            let before = Stage::new(&project, &environment)?.outputs()?;
-            Ok((environment, before))
-        });
+        let prepared = scope.spawn(|| prepare(global, &project, known, production));
         let built = build::build(&project, project.functions.iter());
         (prepared.join(), built)
     });
     let built = built?;
-    let (environment, before) =
+    let Prepared { environment, before, gateway } =
         prepared.map_err(|_| anyhow!("the thread that prepares the environment panicked"))??;
     let aws = environment.aws()?;
-    let stage = Stage::new(&project, &environment)?;
-    let applied = stage.apply(&aws, &built, &before, options.refresh.refresh)?;
+    let roots = Roots::new(&project, &environment)?;
+    let applied = Stage::new(&roots)?.apply(&aws, &built, &before, options.refresh.refresh)?;
     // All are proved before any alias moves, so that functions that belong together move together.
     let proved =
         project.selected().map(|function| prove(&project, &aws, function, lambda(&applied.lambdas, &function.name)?));
     let proved = proved.collect::<Result<Vec<_>>>()?;
-    let deployed = proved.iter().map(|proved| {
-        let moved = release(&aws, &source, proved)?;
+    let moves = proved.iter().map(|proved| release(&aws, &source, proved)).collect::<Result<Vec<_>>>()?;
+    let gateway = match gateway {
+        Some(before) => Some(gateway::apply(&roots, &applied.lambdas, before, options.refresh.refresh)?),
+        None => None,
+    };
+    // Production has its gateway; a URL besides would be a way around its limits and logs.
+    let preview = if production { PreviewUrl::None } else { options.url.unwrap_or(environment.settings.preview_url) };
+    let deployed = moves.into_iter().zip(&proved).map(|(moved, proved)| {
         let package = built.iter().find(|built| built.function == proved.function);
         Ok(Deployed {
             package_sha256: package.map(|built| built.digest.hex.clone()).unwrap_or_default(),
             published: applied.published.contains(&proved.function),
+            url: match preview {
+                PreviewUrl::None => gateway.as_ref().map(|gateway| gateway.url.clone()),
+                callers => Some(preview_url(&aws, proved, &moved.alias, callers == PreviewUrl::Public)?),
+            },
             moved,
         })
     });
@@ -77,13 +99,42 @@ pub(crate) fn run(global: &Global, options: Deploy) -> Result<ExitCode> {
     super::show(global, &report)
 }
 
+fn preview_url(aws: &Aws, proved: &Proved, alias: &str, public: bool) -> Result<String> {
+    let made = ui::step("url", || aws.make_url(&proved.lambda_name, alias, public))?;
+    Ok(made.url)
+}
+
+/// What a run needs besides the packages.
+struct Prepared {
+    environment: Environment,
+    before: apply::Outputs,
+    /// Production's only.
+    gateway: Option<Sealed<gateway::Outputs>>,
+}
+
+fn prepare(global: &Global, project: &Project, known: Option<Environment>, production: bool) -> Result<Prepared> {
+    let environment = match known {
+        Some(environment) => environment,
+        None => Environment::open(&global.env, &project.root)?,
+    };
+    let roots = Roots::new(project, &environment)?;
+    bootstrap::ensure(&roots)?;
+    let (gateway, before) = std::thread::scope(|scope| {
+        let gateway = production.then(|| scope.spawn(|| gateway::outputs(&roots)));
+        let before = Stage::new(&roots).and_then(|stage| stage.outputs());
+        (gateway.map(std::thread::ScopedJoinHandle::join), before)
+    });
+    let gateway = gateway.transpose().map_err(|_| anyhow!("the thread that reads the gateway's state panicked"))?;
+    Ok(Prepared { before: before?, gateway: gateway.transpose()?, environment })
+}
+
 /// Builds, which changes nothing outside `target`, and says what the rest would do.
 fn dry_run(global: &Global, options: Deploy) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    let source = Source::read(global, &project, &global.env, options.alias.allow_older)?;
-    let environment = Environment::open(&global.env, &project.target)?;
+    let source = Source::read(global, &project, options.alias.allow_older)?;
+    let environment = Environment::open(&global.env, &project.root)?;
     let built = build::build(&project, project.functions.iter())?;
-    let current = Stage::new(&project, &environment)?.current(&built)?;
+    let current = Stage::new(&Roots::new(&project, &environment)?)?.current(&built)?;
     let steps = match &current {
         Some(lambdas) if !options.refresh.refresh => {
             let aws = environment.aws()?;

@@ -2,10 +2,13 @@
 
 pub(crate) mod alias;
 pub(crate) mod apply;
+pub(crate) mod bootstrap;
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod deploy;
+pub(crate) mod gateway;
 pub(crate) mod local;
+pub(crate) mod roots;
 pub(crate) mod smoke;
 pub(crate) mod status;
 

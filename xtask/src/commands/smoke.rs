@@ -48,14 +48,15 @@ impl fmt::Display for Report {
 
 pub(crate) fn run(global: &Global) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    let environment = Environment::open(&global.env, &project.target)?;
-    super::show(global, &Report(prove_output(&project, &environment.aws()?)?))
+    let environment = Environment::open(&global.env, &project.root)?;
+    super::show(global, &Report(prove_output(&project, &environment)?))
 }
 
 /// Proves the versions in `terraform/output.json`.
-pub(crate) fn prove_output(project: &Project, aws: &Aws) -> Result<Vec<Proved>> {
-    let lambdas = read_lambdas(project)?;
-    let proofs = project.selected().map(|function| prove(project, aws, function, lambda(&lambdas, &function.name)?));
+pub(crate) fn prove_output(project: &Project, environment: &Environment) -> Result<Vec<Proved>> {
+    let lambdas = read_lambdas(project, environment)?;
+    let aws = environment.aws()?;
+    let proofs = project.selected().map(|function| prove(project, &aws, function, lambda(&lambdas, &function.name)?));
     proofs.collect()
 }
 
@@ -73,6 +74,12 @@ pub(crate) fn prove(project: &Project, aws: &Aws, function: &Function, lambda: &
             bail_hint!(
                 "run `cargo xtask deploy`, which publishes the package that was built";
                 "version {version} of `{name}` is not the package: its code has SHA-256 `{code}`, the package `{package}`"
+            );
+        }
+        if lambda.code_sha256 != package {
+            bail_hint!(
+                "run `cargo xtask deploy`, or fetch the package and `output.json` of one and the same run";
+                "`terraform/output.json` is of code with SHA-256 `{}`, the package is `{package}`", lambda.code_sha256
             );
         }
         answers(aws, function, name, version)?;

@@ -61,14 +61,14 @@ impl From<Alias> for AliasStatus {
 
 pub(crate) fn run(global: &Global) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    let environment = Environment::open(&global.env, &project.target)?;
+    let environment = Environment::open(&global.env, &project.root)?;
     let report = observe(&project, &environment, &environment.aws()?)?;
     super::show(global, &report)
 }
 
 fn observe(project: &Project, environment: &Environment, aws: &Aws) -> Result<Report> {
     // Without a deploy there is no output yet; then the function's own name is the one to look for.
-    let lambdas = read_lambdas(project).unwrap_or_default();
+    let lambdas = read_lambdas(project, environment).unwrap_or_default();
     let functions = project.selected().map(|function| {
         let known = lambdas.get(&function.name).map(|lambda| lambda.lambda_name.clone());
         let lambda_name = known.unwrap_or_else(|| function.name.clone());

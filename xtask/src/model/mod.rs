@@ -4,6 +4,7 @@ pub(crate) mod alias;
 pub(crate) mod elf;
 pub(crate) mod package;
 pub(crate) mod record;
+pub(crate) mod settings;
 pub(crate) mod smoke;
 pub(crate) mod version;
 
@@ -32,7 +33,7 @@ mod tests {
                 "git2",
                 "aws_",
                 "tokio",
-                "duct",
+                "duct::",
                 "xshell",
                 "crate::tools",
             ] {

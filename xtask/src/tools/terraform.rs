@@ -31,10 +31,15 @@ impl Program {
         Ok(Self { path, version, configuration: configuration(target)? })
     }
 
-    /// Without a state: formats and validates.
+    /// Whether all of Terraform's files in the checkout are formatted.
+    pub(crate) fn check_format(&self, root: &Path) -> Result<()> {
+        let tool = Tool::new(&self.path).args(["fmt", "-check", "-recursive", "-diff", "terraform"]);
+        tool.run(root).map(drop).hint("run `terraform fmt -recursive terraform`")
+    }
+
+    /// Validates a root, without a state.
     pub(crate) fn check(&self, folder: &Path, data: &Path) -> Result<()> {
         let run = |arguments: &[&str]| self.tool(data).args(arguments.iter().copied()).run(folder).map(drop);
-        run(&["fmt", "-check", "-recursive", "-diff"]).hint("run `terraform fmt -recursive terraform`")?;
         run(&["init", "-backend=false", "-input=false", "-lockfile=readonly", "-no-color"])?;
         run(&["validate", "-no-color"])
     }
@@ -256,7 +261,7 @@ impl Root<'_> {
             format!("region={}", self.environment.region()),
             "use_lockfile=true".to_owned(),
         ];
-        if self.environment.is_local() {
+        if self.environment.endpoint().is_some() {
             let local = [
                 "use_path_style",
                 "skip_credentials_validation",

@@ -1,21 +1,24 @@
 //! The door to AWS: Lambda's calls, each bounded in time and retried as the SDK does; plain values come out.
 
+mod account;
 mod aliases;
 mod urls;
 mod versions;
 
+pub(crate) use account::Account;
 pub(crate) use aliases::Swap;
 pub(crate) use versions::{Published, Storage, seconds_since_epoch};
 
 use crate::error::with_hint;
 use crate::tools::{http, local::Local};
 use anyhow::{Context, Result};
+use aws_config::SdkConfig;
+use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::timeout::TimeoutConfig;
-use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_sdk_lambda::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_lambda::operation::RequestId;
-use aws_sdk_lambda::{Client, Config};
 use std::error::Error;
 use std::time::Duration;
 
@@ -30,44 +33,54 @@ const ATTEMPTS: u32 = 6;
 #[derive(Debug)]
 pub(crate) struct Aws {
     runtime: tokio::runtime::Runtime,
+    sdk: SdkConfig,
     lambda: Client,
 }
 
 impl Aws {
+    pub(crate) fn new(sdk: SdkConfig) -> Result<Self> {
+        Ok(Self { runtime: runtime()?, lambda: Client::new(&sdk), sdk })
+    }
+
     /// The local AWS: its own credentials, and nothing of the caller's environment.
     pub(crate) fn local(local: &Local) -> Result<Self> {
-        let config = Config::builder()
+        let credentials = Credentials::new(local.account, "local", None, None, "local");
+        let sdk = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(local.region))
             .endpoint_url(local.endpoint())
-            .credentials_provider(Credentials::new(local.account, "local", None, None, "local"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(http::client(Some(&local.endpoint())))
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .sleep_impl(aws_smithy_async::rt::sleep::default_async_sleep().context("there is no timer")?)
+            .retry_config(retries())
             .timeout_config(timeouts())
             .build();
-        Ok(Self { runtime: runtime()?, lambda: Client::from_conf(config) })
+        Self::new(sdk)
     }
 
     #[cfg(test)]
     pub(crate) fn replaying(client: impl aws_sdk_lambda::config::HttpClient + 'static) -> Result<Self> {
-        let retry = RetryConfig::standard()
-            .with_max_attempts(ATTEMPTS)
-            .with_initial_backoff(Duration::from_millis(1))
-            .with_max_backoff(Duration::from_millis(2));
-        let config = Config::builder()
+        let retry = retries().with_initial_backoff(Duration::from_millis(1)).with_max_backoff(Duration::from_millis(2));
+        let credentials = Credentials::new("id", "secret", None, None, "test");
+        let sdk = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(client)
+            .sleep_impl(aws_smithy_async::rt::sleep::default_async_sleep().context("there is no timer")?)
             .retry_config(retry)
             .timeout_config(timeouts())
             .build();
-        Ok(Self { runtime: runtime()?, lambda: Client::from_conf(config) })
+        Self::new(sdk)
     }
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the SDK's runtime")
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(ATTEMPTS)
 }
 
 fn timeouts() -> TimeoutConfig {

@@ -13,6 +13,12 @@ pub(crate) struct FunctionUrl {
     pub(crate) public: bool,
 }
 
+impl std::fmt::Display for FunctionUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}  for {}", self.url, if self.public { "anybody" } else { "callers with IAM credentials" })
+    }
+}
+
 impl Aws {
     /// The URL of an alias, or `None` when it has none.
     pub(crate) fn url(&self, lambda: &str, alias: &str) -> Result<Option<FunctionUrl>> {
@@ -20,33 +26,66 @@ impl Aws {
         match self.runtime.block_on(call.send()) {
             Ok(found) => Ok(Some(FunctionUrl {
                 public: *found.auth_type() == FunctionUrlAuthType::None,
-                url: found.function_url,
+                url: self.reachable(found.function_url),
             })),
             Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(None),
             Err(error) => Err(failed(&format!("cannot read the URL of alias `{alias}` of `{lambda}`"), &error)),
         }
     }
 
-    /// Gives an alias a URL, unless it has one.
+    /// Gives an alias a URL, or the one that it has the callers wanted.
     pub(crate) fn make_url(&self, lambda: &str, alias: &str, public: bool) -> Result<FunctionUrl> {
         let auth = if public { FunctionUrlAuthType::None } else { FunctionUrlAuthType::AwsIam };
-        loop {
-            if let Some(found) = self.url(lambda, alias)? {
-                return Ok(found);
+        let what = format!("cannot give alias `{alias}` of `{lambda}` a URL");
+        let url = match self.url(lambda, alias)? {
+            Some(found) if found.public == public => found.url,
+            Some(_) => {
+                let call = self.lambda.update_function_url_config().function_name(lambda).qualifier(alias);
+                let made = self.runtime.block_on(call.auth_type(auth).send());
+                self.reachable(made.map_err(|error| failed(&what, &error))?.function_url)
             }
-            let call = self.lambda.create_function_url_config().function_name(lambda).qualifier(alias);
-            match self.runtime.block_on(call.auth_type(auth.clone()).send()) {
-                Ok(made) => return Ok(FunctionUrl { url: made.function_url, public }),
-                // Somebody else has just made it.
-                Err(error) if status(&error) == Some(409) => {}
-                Err(error) => {
-                    return Err(failed(&format!("cannot give alias `{alias}` of `{lambda}` a URL"), &error));
-                }
+            None => {
+                let call = self.lambda.create_function_url_config().function_name(lambda).qualifier(alias);
+                let made = self.runtime.block_on(call.auth_type(auth).send());
+                self.reachable(made.map_err(|error| failed(&what, &error))?.function_url)
             }
+        };
+        if public {
+            self.open_to_all(lambda, alias)?;
+        }
+        Ok(FunctionUrl { url, public })
+    }
+
+    /// Where an emulated AWS serves a URL: loopback names below `localhost` need no DNS.
+    fn reachable(&self, url: String) -> String {
+        let port = self.sdk.endpoint_url().and_then(|endpoint| endpoint.trim_end_matches('/').rsplit_once(':'));
+        match (port, url.strip_prefix("https://").and_then(|rest| rest.split_once(".on.aws"))) {
+            (Some((_, port)), Some((host, _))) => format!("http://{host}.localhost:{port}/"),
+            _ => url,
         }
     }
 
+    /// A URL without authentication still wants a policy that lets anybody in: one statement for the URL, and one for
+    /// the invocation behind it (<https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html>).
+    fn open_to_all(&self, lambda: &str, alias: &str) -> Result<()> {
+        let call = || self.lambda.add_permission().function_name(lambda).qualifier(alias).principal("*");
+        let url = call().statement_id("public-url").action("lambda:InvokeFunctionUrl");
+        let invoke = call().statement_id("public-invoke").action("lambda:InvokeFunction");
+        for call in [url.function_url_auth_type(FunctionUrlAuthType::None), invoke.invoked_via_function_url(true)] {
+            match self.runtime.block_on(call.send()) {
+                Ok(_) => {}
+                // It is there already.
+                Err(error) if status(&error) == Some(409) => {}
+                Err(error) => {
+                    return Err(failed(&format!("cannot open the URL of alias `{alias}` of `{lambda}`"), &error));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Deletes the URL of an alias; nothing to do when there is none. Deleting the alias alone would leave it behind.
+    #[expect(dead_code, reason = "`teardown` will call it")]
     pub(crate) fn delete_url(&self, lambda: &str, alias: &str) -> Result<()> {
         let call = self.lambda.delete_function_url_config().function_name(lambda).qualifier(alias);
         match self.runtime.block_on(call.send()) {

@@ -1,0 +1,28 @@
+resource "aws_apigatewayv2_api" "this" {
+  name          = var.project
+  description   = "Production of ${var.project}: invokes alias ${var.alias}."
+  protocol_type = "HTTP"
+}
+
+resource "aws_apigatewayv2_integration" "api_backend" {
+  api_id                 = aws_apigatewayv2_api.this.id
+  integration_type       = "AWS_PROXY"
+  integration_uri        = "${var.lambda_arns["api-backend"]}:${var.alias}"
+  payload_format_version = "2.0"
+}
+
+resource "aws_apigatewayv2_route" "default" {
+  api_id    = aws_apigatewayv2_api.this.id
+  route_key = "$default"
+  target    = "integrations/${aws_apigatewayv2_integration.api_backend.id}"
+}
+
+# For the one alias: no gateway can be pointed at a version that was not released.
+resource "aws_lambda_permission" "api_backend" {
+  statement_id  = "${var.project}-gateway"
+  action        = "lambda:InvokeFunction"
+  function_name = var.lambda_arns["api-backend"]
+  qualifier     = var.alias
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/*"
+}

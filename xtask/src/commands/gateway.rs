@@ -1,0 +1,124 @@
+//! `gateway`: production's HTTP API, which invokes alias `main`.
+
+use super::alias::Source;
+use super::apply::{Lambda, Output, read_lambdas};
+use super::roots::{Roots, Sealed};
+use crate::cli::{Global, Refresh};
+use crate::environment::Environment;
+use crate::error::bail_hint;
+use crate::model::alias::PRODUCTION;
+use crate::project::Project;
+use crate::tools::terraform::Root;
+use crate::ui;
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::process::ExitCode;
+
+const FOLDER: &str = "terraform/gateway";
+
+/// Where production answers.
+#[derive(Debug, Serialize)]
+pub(crate) struct Gateway {
+    pub(crate) url: String,
+}
+
+impl fmt::Display for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.url.fmt(f)
+    }
+}
+
+/// The gateway's outputs.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Outputs {
+    url: Output<String>,
+    api_id: Output<String>,
+}
+
+pub(crate) fn run(global: &Global, refresh: Refresh) -> Result<ExitCode> {
+    let project = Project::open(&global.function)?;
+    let source = Source::read(global, &project, false)?;
+    if source.branch != PRODUCTION {
+        bail_hint!(
+            format!("say `--branch {PRODUCTION}` on a checkout of it");
+            "the gateway is production's: it is applied from `{PRODUCTION}`, not from `{}`", source.branch
+        );
+    }
+    let environment = Environment::open(&global.env, &project.root)?;
+    let lambdas = read_lambdas(&project, &environment)?;
+    let roots = Roots::new(&project, &environment)?;
+    let before = outputs(&roots)?;
+    super::show(global, &apply(&roots, &lambdas, before, refresh.refresh)?)
+}
+
+/// What the state holds.
+pub(crate) fn outputs(roots: &Roots<'_>) -> Result<Sealed<Outputs>> {
+    Sealed::read(&root(roots))
+}
+
+/// Applies it, unless nothing has changed. The alias has to exist by now.
+pub(crate) fn apply(
+    roots: &Roots<'_>,
+    lambdas: &BTreeMap<String, Lambda>,
+    before: Sealed<Outputs>,
+    refresh: bool,
+) -> Result<Gateway> {
+    let aws = roots.environment.aws()?;
+    let (variables, digest) = sealed(roots, lambdas)?;
+    if let Some(known) = before.of(&digest).filter(|_| !refresh)
+        && aws.has_api(&known.api_id.value)?
+    {
+        let gateway = known.reachable(roots.environment);
+        ui::say("gateway", &format!("{gateway}  nothing has changed"));
+        return Ok(gateway);
+    }
+    for lambda in lambdas.values() {
+        if aws.alias(&lambda.lambda_name, PRODUCTION)?.is_none() {
+            bail_hint!(
+                "run `cargo xtask alias` (or `deploy`) for it first";
+                "`{}` has no alias `{PRODUCTION}` for the gateway to invoke", lambda.lambda_name
+            );
+        }
+    }
+    ui::step("gateway", || {
+        let root = root(roots);
+        root.apply(&variables)?;
+        let after = Sealed::<Outputs>::read(&root)?.of(&digest).context("the gateway's state has no `url`")?;
+        Ok(after.reachable(roots.environment))
+    })
+}
+
+/// Whether an apply would change anything, and what.
+pub(crate) fn plan(roots: &Roots<'_>, lambdas: &BTreeMap<String, Lambda>) -> Result<(bool, String)> {
+    root(roots).plan(&sealed(roots, lambdas)?.0)
+}
+
+impl Outputs {
+    fn reachable(self, environment: &Environment) -> Gateway {
+        // Loopback names below `localhost` need no DNS; what AWS would call it leads nowhere here.
+        let emulated = environment.endpoint().and_then(|endpoint| {
+            let port = endpoint.trim_end_matches('/').rsplit_once(':')?.1.to_owned();
+            Some(format!("http://{}.execute-api.localhost:{port}/", self.api_id.value))
+        });
+        Gateway { url: emulated.unwrap_or(self.url.value) }
+    }
+}
+
+fn root<'a>(roots: &'a Roots<'_>) -> Root<'a> {
+    let log_group = format!("/aws/apigateway/{}", crate::model::settings::PROJECT);
+    roots.root(FOLDER, "gateway", vec![("aws_cloudwatch_log_group.access".to_owned(), log_group)])
+}
+
+fn sealed(roots: &Roots<'_>, lambdas: &BTreeMap<String, Lambda>) -> Result<(Value, String)> {
+    let settings = &roots.environment.settings.gateway;
+    let arns: BTreeMap<_, _> = lambdas.iter().map(|(name, lambda)| (name, &lambda.lambda_arn)).collect();
+    let mut variables = roots.variables();
+    variables["lambda_arns"] = json!(arns);
+    variables["alias"] = json!(PRODUCTION);
+    variables["burst_limit"] = json!(settings.burst_limit);
+    variables["rate_limit"] = json!(settings.rate_limit);
+    roots.sealed(FOLDER, variables)
+}

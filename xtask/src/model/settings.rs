@@ -1,0 +1,163 @@
+//! What an environment is and what it allows: `terraform/environments/<env>.tfvars.json`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What resources are named and tagged after. Rename it before the first `bootstrap`, not after.
+pub(crate) const PROJECT: &str = "lambda-template";
+
+/// How a value begins that is still to be filled in.
+const PLACEHOLDER: &str = "REPLACE";
+
+/// An environment: one AWS account and region.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// The only account that may be worked on, 12 digits.
+    pub(crate) account_id: String,
+    pub(crate) region: String,
+    /// Name of the role that CircleCI assumes, made by `bootstrap`.
+    pub(crate) deploy_role: String,
+    /// The branches that may be deployed; `*` is any.
+    pub(crate) branches: Vec<String>,
+    /// Whether a work tree with changes that are in no commit may be deployed.
+    pub(crate) allow_dirty: bool,
+    /// Whether a branch's alias gets a URL of its own.
+    #[serde(default)]
+    pub(crate) preview_url: PreviewUrl,
+    /// Who may assume the deploy role.
+    pub(crate) circleci: CircleCi,
+    #[serde(default)]
+    pub(crate) gateway: Gateway,
+}
+
+/// Who may call the URL of a branch's alias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PreviewUrl {
+    /// There is none
+    #[default]
+    None,
+    /// Whoever signs the request with credentials that may
+    Iam,
+    /// Anybody
+    Public,
+}
+
+/// The one project on CircleCI that deploys here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CircleCi {
+    pub(crate) organization_id: String,
+    pub(crate) project_id: String,
+}
+
+/// Limits of production's API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Gateway {
+    /// Requests at once.
+    pub(crate) burst_limit: u32,
+    /// Requests a second, lasting.
+    pub(crate) rate_limit: f64,
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self { burst_limit: 100, rate_limit: 50.0 }
+    }
+}
+
+/// Why a file of settings is not good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unusable {
+    Malformed(String),
+    /// Keys whose values are still placeholders.
+    Placeholders(Vec<String>),
+}
+
+impl std::fmt::Display for Unusable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Malformed(reason) => f.write_str(reason),
+            Self::Placeholders(keys) => write!(f, "still to be filled in: `{}`", keys.join("`, `")),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the text of a settings file.
+    pub(crate) fn parse(text: &str) -> Result<Self, Unusable> {
+        let malformed = |error: serde_json::Error| Unusable::Malformed(error.to_string());
+        let value: Value = serde_json::from_str(text).map_err(malformed)?;
+        let open = placeholders(&value, "");
+        if !open.is_empty() {
+            return Err(Unusable::Placeholders(open));
+        }
+        let settings: Self = serde_json::from_value(value).map_err(malformed)?;
+        if settings.account_id.len() != 12 || !settings.account_id.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(Unusable::Malformed(format!("account_id `{}` is not 12 digits", settings.account_id)));
+        }
+        Ok(settings)
+    }
+
+    pub(crate) fn admits(&self, branch: &str) -> bool {
+        self.branches.iter().any(|allowed| allowed == "*" || allowed == branch)
+    }
+}
+
+fn placeholders(value: &Value, path: &str) -> Vec<String> {
+    match value {
+        Value::String(text) if text.starts_with(PLACEHOLDER) => vec![path.to_owned()],
+        Value::Object(fields) => {
+            let inside = fields.iter().flat_map(|(name, value)| {
+                placeholders(value, &if path.is_empty() { name.clone() } else { format!("{path}.{name}") })
+            });
+            inside.collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCAL: &str = include_str!("../../../terraform/environments/local.tfvars.json");
+    const PROD: &str = include_str!("../../../terraform/environments/prod.tfvars.json");
+
+    /// What a user does with a file of the template.
+    fn filled_in(text: &str) -> String {
+        let mut value: Value = serde_json::from_str(text).expect("JSON");
+        value["account_id"] = "123456789012".into();
+        value["circleci"]["organization_id"] = "an-organization".into();
+        value["circleci"]["project_id"] = "a-project".into();
+        value.to_string()
+    }
+
+    #[test]
+    fn placeholders_are_named() {
+        let keys = ["account_id", "circleci.organization_id", "circleci.project_id"].map(str::to_owned);
+        assert_eq!(Settings::parse(PROD), Err(Unusable::Placeholders(keys.to_vec())));
+    }
+
+    #[test]
+    fn production_takes_main_alone() {
+        let prod = Settings::parse(&filled_in(PROD)).expect("it is filled in");
+        assert!(prod.admits("main") && !prod.admits("feature-123") && !prod.allow_dirty);
+        assert!(Settings::parse(LOCAL).expect("nothing to fill in").admits("feature-123"));
+    }
+
+    #[test]
+    fn mistakes_are_refused() {
+        for (from, to) in [
+            ("123456789012", "12345678901"),
+            ("123456789012", "12345678901x"),
+            ("allow_dirty", "allow_dirt"),
+            ("\"none\"", "\"everybody\""),
+        ] {
+            let text = filled_in(PROD).replace(from, to);
+            assert!(matches!(Settings::parse(&text), Err(Unusable::Malformed(_))), "{text}");
+        }
+    }
+}
