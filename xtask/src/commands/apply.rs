@@ -82,9 +82,9 @@ pub(crate) fn run(global: &Global, apply: Apply) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     Source::read(global, &project, false)?;
     let environment = Environment::open(&global.env, &project.root)?;
-    let built = build(&project, project.functions.iter())?;
     let roots = Roots::new(&project, &environment)?;
     bootstrap::ensure(&roots)?;
+    let built = build(&project, project.functions.iter())?;
     let stage = Stage::new(&roots)?;
     let applied = stage.apply(&environment.aws()?, &built, &stage.outputs()?, apply.refresh.refresh)?;
     super::show(global, &Shown(json!(applied.lambdas)))
@@ -93,8 +93,9 @@ pub(crate) fn run(global: &Global, apply: Apply) -> Result<ExitCode> {
 pub(crate) fn plan(global: &Global, refresh: Refresh) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let environment = Environment::open(&global.env, &project.root)?;
-    let built = build(&project, project.functions.iter())?;
     let roots = Roots::new(&project, &environment)?;
+    bootstrap::ensure(&roots)?;
+    let built = build(&project, project.functions.iter())?;
     let stage = Stage::new(&roots)?;
     let digest = stage.digest(&built);
     let before = stage.outputs()?;

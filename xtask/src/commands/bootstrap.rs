@@ -4,6 +4,7 @@ use super::apply::{Output, Plan};
 use super::roots::Roots;
 use crate::cli::{DryRun, Global};
 use crate::environment::{self, Environment};
+use crate::error::bail_hint;
 use crate::project::Project;
 use crate::tools::files;
 use crate::tools::terraform::Root;
@@ -71,8 +72,15 @@ pub(crate) fn run(global: &Global, dry_run: DryRun) -> Result<ExitCode> {
 
 /// Does it unasked on the local AWS; in an account it is an administrator's to do.
 pub(crate) fn ensure(roots: &Roots<'_>) -> Result<()> {
-    if !roots.environment.is_local() {
-        return Ok(());
+    let environment = roots.environment;
+    if !environment.is_local() {
+        if environment.aws()?.has_bucket(&environment.bucket())? {
+            return Ok(());
+        }
+        bail_hint!(
+            format!("run `cargo xtask bootstrap --env {}` once, as an administrator of the account", environment.name);
+            "account {} is not prepared: these credentials reach no bucket `{}`", environment.account(), environment.bucket()
+        );
     }
     let root = root(roots);
     let (variables, digest) = sealed(roots)?;

@@ -57,7 +57,11 @@ pub(crate) fn run(global: &Global, options: Deploy) -> Result<ExitCode> {
     let known = match &*global.env {
         // The local AWS is installed beside the linker; whether a real account is the right one is asked first.
         environment::LOCAL => None,
-        name => Some(Environment::open(name, &project.root)?),
+        name => {
+            let environment = Environment::open(name, &project.root)?;
+            bootstrap::ensure(&Roots::new(&project, &environment)?)?;
+            Some(environment)
+        }
     };
     let production = source.branch == PRODUCTION;
     // What the state holds does not depend on the packages, and reading it takes as long as a build with nothing to do.
