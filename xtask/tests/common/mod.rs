@@ -200,9 +200,8 @@ pub(crate) fn run(command: &mut Command) -> Ran {
 
 /// Takes away what the caller's environment, or the `cargo test` around us, would tell the command.
 fn clean(command: &mut Command) {
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 8] = [
         "DEPLOY_ENV",
-        "CIRCLE_BRANCH",
         "TERRAFORM",
         "TERRAFORM_RELEASES_URL",
         "RUSTFLAGS",
@@ -211,8 +210,8 @@ fn clean(command: &mut Command) {
         "CARGO_CRATE_NAME",
         "CARGO_PRIMARY_PACKAGE",
     ];
-    const PREFIXES: [&str; 7] =
-        ["AWS_", "GIT_", "CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_BUILD_", "CARGO_TARGET_"];
+    const PREFIXES: [&str; 8] =
+        ["CIRCLE_", "AWS_", "GIT_", "CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_BUILD_", "CARGO_TARGET_"];
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if NAMES.contains(&&*text) || PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
@@ -239,12 +238,23 @@ fn git_in(folder: &Path, arguments: &[&str]) -> String {
 
 /// One POST with nothing between the test and the socket; gives the status and the body.
 pub(crate) fn post(endpoint: &str, path: &str, body: &str) -> (u16, String) {
-    let host = endpoint.strip_prefix("http://").expect("the local AWS speaks HTTP");
-    let mut stream = TcpStream::connect(host).expect("the local AWS accepts");
-    // HTTP/1.0, so that the answer comes whole and not in chunks.
     let length = body.len();
-    write!(stream, "POST {path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n{body}")
-        .expect("a request");
+    request(endpoint, &format!("POST {path} HTTP/1.0\r\nContent-Length: {length}\r\n\r\n{body}"))
+}
+
+/// The same for a GET of what is served under a host's name in an account. MiniStack finds the `$default` stage of an
+/// HTTP API only where the request names the account, unless that is its default one.
+pub(crate) fn get(endpoint: &str, account: &str, host: &str, path: &str) -> (u16, String) {
+    let credential = format!("AWS4-HMAC-SHA256 Credential={account}/20260101/us-east-1/execute-api/aws4_request");
+    let signed = format!("Authorization: {credential}, SignedHeaders=host, Signature=none");
+    request(endpoint, &format!("GET {path} HTTP/1.0\r\nHost: {host}\r\n{signed}\r\n\r\n"))
+}
+
+fn request(endpoint: &str, text: &str) -> (u16, String) {
+    let address = endpoint.strip_prefix("http://").expect("the local AWS speaks HTTP");
+    let mut stream = TcpStream::connect(address).expect("the local AWS accepts");
+    // HTTP/1.0, so that the answer comes whole and not in chunks.
+    stream.write_all(text.as_bytes()).expect("a request");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("an answer");
     let answer = String::from_utf8(answer).expect("the answer is text");
