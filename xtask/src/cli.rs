@@ -1,6 +1,8 @@
 //! What can be typed. The doc comments are the help.
 
+use crate::model::canary::Share;
 use crate::model::settings::PreviewUrl;
+use crate::model::version::Version;
 use clap::{Args, Parser, Subcommand};
 
 /// Builds, publishes and releases this workspace's Lambdas.
@@ -51,6 +53,10 @@ pub(crate) enum Command {
     Smoke,
     /// Prove the version in terraform/output.json and move the branch's alias to it
     Alias(Alias),
+    /// Shift a canary's traffic: give the new version more, or all
+    Promote(Promote),
+    /// Move the branch's alias back to the version that was live before, or take a canary away
+    Rollback(Rollback),
     /// Production's HTTP API, which invokes alias `main`
     Gateway(Refresh),
     /// Build, apply, smoke test, move the alias: all of it
@@ -59,6 +65,8 @@ pub(crate) enum Command {
     Ci(Deploy),
     /// Prepare an account, once and as an administrator: state bucket, CircleCI's trust, deploy role, boundary of roles
     Bootstrap(DryRun),
+    /// The versions that the branch's alias has pointed at
+    History,
     /// What is live: aliases, versions, code storage
     Status,
     /// The local AWS on this machine
@@ -75,7 +83,7 @@ pub(crate) struct Refresh {
     pub(crate) refresh: bool,
 }
 
-#[derive(Debug, Args, Clone, Copy)]
+#[derive(Debug, Args, Clone, Copy, Default)]
 pub(crate) struct DryRun {
     /// Only say what would be done
     #[arg(long)]
@@ -90,13 +98,43 @@ pub(crate) struct Apply {
     pub(crate) dry_run: DryRun,
 }
 
-#[derive(Debug, Args, Clone, Copy)]
+#[derive(Debug, Args, Clone, Copy, Default)]
 pub(crate) struct Alias {
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
     /// Let an older commit replace a newer one
     #[arg(long)]
     pub(crate) allow_older: bool,
+    /// Release again what was rolled back
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// A canary: leave the version that is live, and send this share of the traffic to the new one
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) weight: Option<Share>,
+}
+
+#[derive(Debug, Args, Clone, Copy)]
+pub(crate) struct Promote {
+    #[command(flatten)]
+    pub(crate) dry_run: DryRun,
+    /// The new version's share of the traffic from now on
+    #[arg(long, value_name = "PERCENT", default_value = "100")]
+    pub(crate) weight: Share,
+    /// Judge the new version by CloudWatch first; exit 1 if it is too bad (then it loses its share) or too little was measured
+    #[arg(long)]
+    pub(crate) verify: bool,
+}
+
+#[derive(Debug, Args, Clone, Copy)]
+pub(crate) struct Rollback {
+    #[command(flatten)]
+    pub(crate) dry_run: DryRun,
+    /// To this version instead, back or forward
+    #[arg(long, value_name = "VERSION", conflicts_with = "steps")]
+    pub(crate) to: Option<Version>,
+    /// So many versions back in the release record
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) steps: u16,
 }
 
 #[derive(Debug, Args, Clone, Copy)]

@@ -35,10 +35,13 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Output => commands::apply::output(global),
         Command::Smoke => commands::smoke::run(global),
         Command::Alias(alias) => commands::alias::run(global, *alias),
+        Command::Promote(promote) => commands::promote::run(global, *promote),
+        Command::Rollback(rollback) => commands::rollback::run(global, *rollback),
         Command::Gateway(refresh) => commands::gateway::run(global, *refresh),
         Command::Deploy(deploy) => commands::deploy::run(global, *deploy),
         Command::Ci(deploy) => commands::deploy::ci(global, *deploy),
         Command::Bootstrap(dry_run) => commands::bootstrap::run(global, *dry_run),
+        Command::History => commands::history::run(global),
         Command::Status => commands::status::run(global),
         Command::Local(local) => commands::local::run(global, local),
         Command::Completions { shell } => {

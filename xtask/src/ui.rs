@@ -73,6 +73,12 @@ fn dim(text: &str) -> String {
     if coloured() { format!("\x1b[2m{text}\x1b[0m") } else { text.to_owned() }
 }
 
+/// The width of the terminal that results go to; `COLUMNS` where it is set.
+pub(crate) fn columns() -> Option<usize> {
+    let named = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    named.or_else(|| console::Term::stdout().size_checked().map(|(_, columns)| columns.into()))
+}
+
 /// Bytes for people: `812 kB`, `12.3 MB` (powers of ten, as AWS's console shows them).
 pub(crate) fn bytes(count: u64) -> String {
     match count {

@@ -80,7 +80,7 @@ pub(crate) fn run(global: &Global, apply: Apply) -> Result<ExitCode> {
         return plan(global, apply.refresh);
     }
     let project = Project::open(&global.function)?;
-    Source::read(global, &project, false)?;
+    Source::read(global, &project, crate::cli::Alias::default())?;
     let environment = Environment::open(&global.env, &project.root)?;
     let roots = Roots::new(&project, &environment)?;
     bootstrap::ensure(&roots)?;

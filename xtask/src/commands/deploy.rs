@@ -1,9 +1,10 @@
 //! `deploy` and `ci`: from the source to a moved alias.
 
-use super::alias::{Moved, Source, release};
+use super::alias::{Source, release};
 use super::apply::{Stage, lambda};
 use super::roots::{Roots, Sealed};
 use super::smoke::{Proved, prove};
+use super::swap::Moved;
 use super::{alias, apply, bootstrap, build, check, gateway};
 use crate::cli::{Deploy, Global};
 use crate::environment::{self, Environment};
@@ -53,7 +54,7 @@ pub(crate) fn run(global: &Global, options: Deploy) -> Result<ExitCode> {
     }
     let project = Project::open(&global.function)?;
     // Before anything slow: whatever git has to say against this release.
-    let source = Source::read(global, &project, options.alias.allow_older)?;
+    let source = Source::read(global, &project, options.alias)?;
     let known = match &*global.env {
         // The local AWS is installed beside the linker; whether a real account is the right one is asked first.
         environment::LOCAL => None,
@@ -135,7 +136,7 @@ fn prepare(global: &Global, project: &Project, known: Option<Environment>, produ
 /// Builds, which changes nothing outside `target`, and says what the rest would do.
 fn dry_run(global: &Global, options: Deploy) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    let source = Source::read(global, &project, options.alias.allow_older)?;
+    let source = Source::read(global, &project, options.alias)?;
     let environment = Environment::open(&global.env, &project.root)?;
     let built = build::build(&project, project.functions.iter())?;
     let current = Stage::new(&Roots::new(&project, &environment)?)?.current(&built)?;

@@ -40,7 +40,7 @@ pub(crate) struct Outputs {
 
 pub(crate) fn run(global: &Global, refresh: Refresh) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    let source = Source::read(global, &project, false)?;
+    let source = Source::read(global, &project, crate::cli::Alias::default())?;
     if source.branch != PRODUCTION {
         bail_hint!(
             format!("say `--branch {PRODUCTION}` on a checkout of it");

@@ -7,10 +7,14 @@ pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod deploy;
 pub(crate) mod gateway;
+pub(crate) mod history;
 pub(crate) mod local;
+pub(crate) mod promote;
+pub(crate) mod rollback;
 pub(crate) mod roots;
 pub(crate) mod smoke;
 pub(crate) mod status;
+pub(crate) mod swap;
 
 use crate::cli::Global;
 use anyhow::Result;

@@ -1,6 +1,8 @@
 //! Where an alias may move: names, and the decision between what is and what is wanted.
 
+use super::canary::{Share, Split};
 use super::record::Record;
+use super::refusal::Refusal;
 use super::version::Version;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -53,6 +55,16 @@ pub(crate) struct Alias {
     pub(crate) revision: String,
 }
 
+impl Alias {
+    /// The version that gets a share of the traffic beside the primary one; Lambda allows a single one.
+    pub(crate) fn split(&self) -> Option<Split> {
+        self.weights
+            .iter()
+            .next()
+            .map(|(version, weight)| Split { version: *version, share: Share::of_weight(*weight) })
+    }
+}
+
 /// What is to be released, and from where.
 #[derive(Debug, Clone)]
 pub(crate) struct Release {
@@ -62,6 +74,10 @@ pub(crate) struct Release {
     pub(crate) version: Version,
     /// Let an older or unrelated commit replace a newer one.
     pub(crate) allow_older: bool,
+    /// Release what was rolled back.
+    pub(crate) force: bool,
+    /// Only this share of the traffic, beside the version that is there.
+    pub(crate) share: Option<Share>,
 }
 
 /// How the commit to release stands to the one recorded.
@@ -82,48 +98,29 @@ pub(crate) enum Move {
     /// It already points there and says so.
     Nothing,
     Create {
+        version: Version,
         record: Record,
     },
-    /// `from` is the version it points at now; it may be the same with another record.
-    Update {
-        from: Version,
-        revision: String,
-        record: Record,
-    },
+    Update(Update),
 }
 
-/// Why the alias stays where it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    OtherBranch { recorded: String },
-    Older { recorded: String },
-    Diverged { recorded: String },
-    Unknown { recorded: String },
+/// All of an alias that a write states.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Update {
+    pub(crate) version: Version,
+    pub(crate) split: Option<Split>,
+    /// `None` leaves a description that is not ours.
+    pub(crate) record: Option<Record>,
+    /// The revision that it replaces.
+    pub(crate) revision: String,
 }
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OtherBranch { recorded } => write!(f, "the alias belongs to branch `{recorded}`"),
-            Self::Older { recorded } => write!(f, "the alias is at commit `{recorded}`, which is newer than this one"),
-            Self::Diverged { recorded } => {
-                write!(f, "the alias is at commit `{recorded}`, which this commit does not contain")
-            }
-            Self::Unknown { recorded } => write!(f, "the alias is at commit `{recorded}`, which is not in this clone"),
-        }
-    }
-}
-
-impl Refusal {
-    /// What to type next.
-    pub(crate) fn hint(&self) -> &'static str {
-        match self {
-            Self::OtherBranch { .. } => "rename one of the branches, or remove the other one's alias first",
-            Self::Older { .. } | Self::Diverged { .. } => {
-                "merge or pull the newer commit, or say `--allow-older` if this one shall replace it"
-            }
-            Self::Unknown { .. } => "run `git fetch --unshallow` or `git fetch --all`, or say `--allow-older`",
-        }
+impl Update {
+    /// Whether this is what the alias already is, as after a write whose answer was lost.
+    pub(crate) fn is_done(&self, alias: &Alias) -> bool {
+        self.version == alias.version
+            && self.split == alias.split()
+            && self.record.as_ref().is_none_or(|record| record.to_description() == alias.description)
     }
 }
 
@@ -133,35 +130,76 @@ pub(crate) fn decide(
     release: &Release,
     relation: impl FnOnce(&str) -> Relation,
 ) -> Result<Move, Refusal> {
-    let record = |previous| Record::new(&release.branch, &release.commit, release.dirty, previous);
+    let version = release.version;
+    let record = |previous, rolled_back| Record {
+        rolled_back,
+        ..Record::new(&release.branch, &release.commit, release.dirty, previous)
+    };
     let Some(current) = current else {
-        return Ok(Move::Create { record: record(Vec::new()) });
+        return match release.share {
+            Some(_) => Err(Refusal::NoPrimary),
+            None => Ok(Move::Create { version, record: record(Vec::new(), Vec::new()) }),
+        };
     };
     let old = Record::parse(&current.description);
     if let Some(old) = &old {
-        if !old.is_of(&release.branch) {
-            return Err(Refusal::OtherBranch { recorded: old.branch.clone() });
+        may_follow(old, release, relation)?;
+    }
+    let (mut previous, mut rolled_back) = old.as_ref().map_or_else(Default::default, |old| {
+        let without = |versions: &[Version]| versions.iter().copied().filter(|v| *v != version).collect::<Vec<_>>();
+        (without(&old.previous), without(&old.rolled_back))
+    });
+    let split = match (current.split(), release.share) {
+        // The primary itself has no share beside itself.
+        (None, Some(share)) if version != current.version => Some(Split { version, share }),
+        (Some(split), Some(share)) if version == split.version => Some(Split { version, share }),
+        (Some(split), Some(_)) => return Err(Refusal::OtherCanary(split)),
+        // Of the same commit it may have another number: a version that was published again.
+        (Some(split), None)
+            if version == split.version
+                || (version != current.version && old.as_ref().is_some_and(|old| old.commit == release.commit)) =>
+        {
+            return Err(Refusal::UnderWay(split));
         }
-        if !release.allow_older {
-            let recorded = old.commit.clone();
-            let production = release.branch == PRODUCTION;
-            match relation(&old.commit) {
-                Relation::Older => return Err(Refusal::Older { recorded }),
-                Relation::Diverged if production => return Err(Refusal::Diverged { recorded }),
-                Relation::Unknown if production => return Err(Refusal::Unknown { recorded }),
-                Relation::Same | Relation::Newer | Relation::Diverged | Relation::Unknown => {}
-            }
+        _ => None,
+    };
+    let again = current.split().is_some_and(|split| split.version == version);
+    if let Some(old) = old.as_ref().filter(|_| !release.force && !again)
+        && (old.rolled_back.contains(&version) || (!old.rolled_back.is_empty() && old.commit == release.commit))
+    {
+        return Err(Refusal::RolledBack { live: current.version });
+    }
+    let primary = if split.is_some() { current.version } else { version };
+    if split.is_none() {
+        // A release goes on from what is live; what was rolled back before it is behind us.
+        rolled_back.clear();
+        if current.version != version {
+            previous.insert(0, current.version);
         }
     }
-    let mut previous = old.as_ref().map(|old| old.previous.clone()).unwrap_or_default();
-    if current.version != release.version {
-        previous.insert(0, current.version);
-    }
-    let record = record(previous);
-    if current.version == release.version && current.weights.is_empty() && old.as_ref() == Some(&record) {
+    let record = record(previous, rolled_back);
+    if current.version == primary && current.split() == split && old.as_ref() == Some(&record) {
         return Ok(Move::Nothing);
     }
-    Ok(Move::Update { from: current.version, revision: current.revision.clone(), record })
+    Ok(Move::Update(Update { version: primary, split, record: Some(record), revision: current.revision.clone() }))
+}
+
+/// Whether git and the record let the release come after what is there.
+fn may_follow(old: &Record, release: &Release, relation: impl FnOnce(&str) -> Relation) -> Result<(), Refusal> {
+    if !old.is_of(&release.branch) {
+        return Err(Refusal::OtherBranch { recorded: old.branch.clone() });
+    }
+    if release.allow_older {
+        return Ok(());
+    }
+    let recorded = old.commit.clone();
+    let production = release.branch == PRODUCTION;
+    match relation(&old.commit) {
+        Relation::Older => Err(Refusal::Older { recorded }),
+        Relation::Diverged if production => Err(Refusal::Diverged { recorded }),
+        Relation::Unknown if production => Err(Refusal::Unknown { recorded }),
+        Relation::Same | Relation::Newer | Relation::Diverged | Relation::Unknown => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -190,7 +228,22 @@ mod tests {
             dirty: false,
             version: Version(version),
             allow_older: false,
+            force: false,
+            share: None,
         }
+    }
+
+    fn share(percent: &str) -> Share {
+        percent.parse().expect("a share")
+    }
+
+    fn update(version: u64, split: Option<(u64, &str)>, record: Record) -> Move {
+        let split = split.map(|(version, percent)| Split { version: Version(version), share: share(percent) });
+        Move::Update(Update { version: Version(version), split, record: Some(record), revision: "r1".to_owned() })
+    }
+
+    fn versions(numbers: &[u64]) -> Vec<Version> {
+        numbers.iter().copied().map(Version).collect()
     }
 
     #[test]
@@ -207,10 +260,10 @@ mod tests {
     #[test]
     fn creates_then_moves_and_remembers() {
         let first = decide(None, &release("main", 1), |_| panic!("there is no record")).expect("allowed");
-        assert_eq!(first, Move::Create { record: Record::new("main", NEW, false, vec![]) });
+        assert_eq!(first, Move::Create { version: Version(1), record: Record::new("main", NEW, false, vec![]) });
         let second = decide(Some(&alias(4, "main", &[2, 3])), &release("main", 5), |_| Relation::Newer);
         let record = Record::new("main", NEW, false, vec![Version(4), Version(2), Version(3)]);
-        assert_eq!(second, Ok(Move::Update { from: Version(4), revision: "r1".to_owned(), record }));
+        assert_eq!(second, Ok(update(5, None, record)));
     }
 
     #[test]
@@ -220,14 +273,14 @@ mod tests {
         wanted.commit = OLD.to_owned();
         assert_eq!(decide(Some(&current), &wanted, |_| Relation::Same), Ok(Move::Nothing));
         current.weights.insert(Version(5), 0.1);
-        assert!(matches!(decide(Some(&current), &wanted, |_| Relation::Same), Ok(Move::Update { .. })));
+        assert!(matches!(decide(Some(&current), &wanted, |_| Relation::Same), Ok(Move::Update(_))));
     }
 
     #[test]
     fn a_newer_commit_of_the_same_version_is_recorded() {
         let moved = decide(Some(&alias(4, "main", &[3])), &release("main", 4), |_| Relation::Newer);
         let record = Record::new("main", NEW, false, vec![Version(3)]);
-        assert_eq!(moved, Ok(Move::Update { from: Version(4), revision: "r1".to_owned(), record }));
+        assert_eq!(moved, Ok(update(4, None, record)));
     }
 
     #[test]
@@ -256,10 +309,54 @@ mod tests {
     fn an_alias_made_by_hand_is_adopted() {
         let mut current = alias(4, "main", &[]);
         current.description = "by hand".to_owned();
-        let Ok(Move::Update { record, .. }) = decide(Some(&current), &release("main", 5), |_| Relation::Unknown) else {
-            panic!("it moves");
-        };
-        assert_eq!(record.previous, [Version(4)]);
+        let moved = decide(Some(&current), &release("main", 5), |_| Relation::Unknown);
+        assert_eq!(moved, Ok(update(5, None, Record::new("main", NEW, false, versions(&[4])))));
+    }
+
+    #[test]
+    fn what_was_rolled_back_wants_force() {
+        let mut current = alias(4, "main", &[3]);
+        let old = Record { rolled_back: versions(&[5]), ..Record::parse(&current.description).expect("a record") };
+        current.description = old.to_description();
+        let refused = Err(Refusal::RolledBack { live: Version(4) });
+        let same = Release { commit: OLD.to_owned(), ..release("main", 5) };
+        let again = Release { version: Version(6), ..same.clone() };
+        for wanted in [&same, &again, &Release { share: Some(share("10")), ..same.clone() }] {
+            assert_eq!(decide(Some(&current), wanted, |_| Relation::Same), refused);
+            let forced = Release { force: true, ..wanted.clone() };
+            assert!(matches!(decide(Some(&current), &forced, |_| Relation::Same), Ok(Move::Update(_))));
+        }
+        // A newer commit with the very version that was rolled back would undo it as well.
+        assert_eq!(decide(Some(&current), &release("main", 5), |_| Relation::Newer), refused);
+        let moved = decide(Some(&current), &release("main", 6), |_| Relation::Newer);
+        assert_eq!(moved, Ok(update(6, None, Record::new("main", NEW, false, versions(&[4, 3])))));
+    }
+
+    #[test]
+    fn a_share_leaves_the_primary() {
+        let mut wanted = Release { share: Some(share("10")), ..release("main", 5) };
+        assert_eq!(decide(None, &wanted, |_| Relation::Newer), Err(Refusal::NoPrimary));
+        let mut current = alias(4, "main", &[3]);
+        let record = Record::new("main", NEW, false, versions(&[3]));
+        let moved = decide(Some(&current), &wanted, |_| Relation::Newer);
+        assert_eq!(moved, Ok(update(4, Some((5, "10")), record.clone())));
+
+        current.weights.insert(Version(5), 0.1);
+        current.description = record.to_description();
+        let under_way = current.split().expect("a canary");
+        assert_eq!(decide(Some(&current), &wanted, |_| Relation::Same), Ok(Move::Nothing));
+        wanted.share = Some(share("25"));
+        let moved = decide(Some(&current), &wanted, |_| Relation::Same);
+        assert_eq!(moved, Ok(update(4, Some((5, "25")), record)));
+        wanted.share = None;
+        for version in [5, 6] {
+            wanted.version = Version(version);
+            assert_eq!(decide(Some(&current), &wanted, |_| Relation::Same), Err(Refusal::UnderWay(under_way)));
+        }
+        for version in [4, 6] {
+            let third = Release { share: Some(share("10")), ..release("main", version) };
+            assert_eq!(decide(Some(&current), &third, |_| Relation::Newer), Err(Refusal::OtherCanary(under_way)));
+        }
     }
 
     proptest! {

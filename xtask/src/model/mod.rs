@@ -1,9 +1,14 @@
 //! Pure decisions: values in, values out. Nothing here touches a file, a process, the network, git or AWS.
 
 pub(crate) mod alias;
+pub(crate) mod canary;
+pub(crate) mod drift;
 pub(crate) mod elf;
+pub(crate) mod forecast;
 pub(crate) mod package;
 pub(crate) mod record;
+pub(crate) mod refusal;
+pub(crate) mod rollback;
 pub(crate) mod settings;
 pub(crate) mod smoke;
 pub(crate) mod version;

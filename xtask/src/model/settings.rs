@@ -1,5 +1,6 @@
 //! What an environment is and what it allows: `terraform/environments/<env>.tfvars.json`.
 
+use super::canary::Thresholds;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -29,6 +30,9 @@ pub(crate) struct Settings {
     pub(crate) circleci: CircleCi,
     #[serde(default)]
     pub(crate) gateway: Gateway,
+    /// What `promote --verify` holds a canary to.
+    #[serde(default)]
+    pub(crate) canary: Thresholds,
 }
 
 /// Who may call the URL of a branch's alias.

@@ -51,6 +51,12 @@ impl Git {
         Ok(!statuses.is_empty())
     }
 
+    /// The first line of a commit's message, where the commit is here.
+    pub(crate) fn subject(&self, commit: &str) -> Option<String> {
+        let commit = self.0.find_commit(Oid::from_str(commit).ok()?).ok()?;
+        commit.summary().ok().flatten().map(str::to_owned)
+    }
+
     /// How `commit` stands to `recorded`.
     pub(crate) fn relation(&self, commit: &str, recorded: &str) -> Relation {
         if commit == recorded {

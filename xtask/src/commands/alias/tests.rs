@@ -239,7 +239,7 @@ impl History {
 
 fn source(root: &Path, commit: &str) -> Source {
     let git = Git::open(root).expect("a repository");
-    Source { git, branch: "main".to_owned(), commit: commit.to_owned(), dirty: false, allow_older: false }
+    Source { git, branch: "main".to_owned(), commit: commit.to_owned(), dirty: false, options: Options::default() }
 }
 
 fn proved(version: u64) -> Proved {
@@ -445,7 +445,7 @@ fn another_branch_keeps_its_alias() {
     let lambda = Lambda::at(4, &others, |_| Twist::None);
     // Not even for who may put an older commit there.
     for allow_older in [false, true] {
-        let source = Source { allow_older, ..git.source(1) };
+        let source = Source { options: Options { allow_older, ..Options::default() }, ..git.source(1) };
         let error = render(&lambda.release(&source, 5).expect_err("it is not ours"));
         assert!(error.contains("the alias belongs to branch `other`") && error.contains("\n\nhint: "), "{error}");
     }

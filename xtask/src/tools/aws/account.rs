@@ -124,7 +124,7 @@ impl Aws {
         Ok(self.signed("apigateway", "GET", &format!("{base}/v2/apis/{id}"), "")?.0 == 200)
     }
 
-    fn region(&self) -> &str {
+    pub(super) fn region(&self) -> &str {
         self.sdk.region().map_or("us-east-1", AsRef::as_ref)
     }
 
@@ -136,7 +136,7 @@ impl Aws {
     }
 
     /// One signed request to a service for which an SDK would be a long build and no help.
-    fn signed(&self, service: &str, method: &str, url: &str, body: &str) -> Result<(u16, String)> {
+    pub(super) fn signed(&self, service: &str, method: &str, url: &str, body: &str) -> Result<(u16, String)> {
         let provider = self.sdk.credentials_provider().context("there are no credentials")?;
         let credentials = self.runtime.block_on(provider.provide_credentials()).context("there are no credentials")?;
         let identity = credentials.into();

@@ -1,11 +1,11 @@
 //! Aliases: read, and written by compare-and-swap.
 
 use super::{Aws, code, failed, status};
-use crate::model::alias::Alias;
+use crate::model::alias::{Alias, Update};
+use crate::model::record::Record;
 use crate::model::version::Version;
 use anyhow::{Context, Result};
 use aws_sdk_lambda::types::{AliasConfiguration, AliasRoutingConfiguration};
-use std::collections::HashMap;
 
 /// What became of a write that names what it expects.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,19 +58,14 @@ impl Aws {
         }
     }
 
-    /// Moves an alias if its revision is still `revision`, and clears its weights: leaving them out would keep them
-    /// (<https://docs.aws.amazon.com/lambda/latest/api/API_UpdateAlias.html>).
-    pub(crate) fn update_alias(
-        &self,
-        lambda: &str,
-        name: &str,
-        version: Version,
-        description: &str,
-        revision: &str,
-    ) -> Result<Swap> {
-        let none = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(HashMap::new())).build();
-        let call = self.lambda.update_alias().function_name(lambda).name(name).routing_config(none);
-        let call = call.function_version(version.to_string()).description(description).revision_id(revision);
+    /// Moves an alias if its revision is still the one that was read. The weights are always stated: leaving them out
+    /// would keep them (<https://docs.aws.amazon.com/lambda/latest/api/API_UpdateAlias.html>).
+    pub(crate) fn update_alias(&self, lambda: &str, name: &str, update: &Update) -> Result<Swap> {
+        let weights = update.split.iter().map(|split| (split.version.to_string(), split.share.weight())).collect();
+        let routing = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights)).build();
+        let call = self.lambda.update_alias().function_name(lambda).name(name).routing_config(routing);
+        let call = call.function_version(update.version.to_string()).revision_id(&update.revision);
+        let call = call.set_description(update.record.as_ref().map(Record::to_description));
         match self.runtime.block_on(call.send()) {
             Ok(_) => Ok(Swap::Done),
             Err(error) if matches!(status(&error), Some(404 | 409 | 412)) => Ok(Swap::Lost),

@@ -2,11 +2,13 @@
 
 mod account;
 mod aliases;
+mod metrics;
 mod urls;
 mod versions;
 
 pub(crate) use account::Account;
 pub(crate) use aliases::Swap;
+pub(crate) use urls::FunctionUrl;
 pub(crate) use versions::{Published, Storage, seconds_since_epoch};
 
 use crate::error::with_hint;

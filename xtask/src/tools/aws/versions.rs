@@ -19,6 +19,9 @@ pub(crate) struct Published {
     /// ISO 8601.
     pub(crate) last_modified: String,
     pub(crate) role_arn: String,
+    /// ARN of the dead-letter target; empty for none.
+    #[serde(skip)]
+    pub(crate) dead_letters: String,
     /// `Active` once it can be invoked.
     #[serde(skip)]
     pub(crate) state: String,
@@ -44,6 +47,7 @@ impl Aws {
                     .code_size(found.code_size)
                     .set_last_modified(found.last_modified)
                     .set_role(found.role)
+                    .set_dead_letter_config(found.dead_letter_config)
                     .build();
                 Ok(published(read).map(|published| Published { state, ..published }))
             }
@@ -97,6 +101,7 @@ fn published(found: FunctionConfiguration) -> Option<Published> {
         code_size: found.code_size,
         last_modified: found.last_modified.unwrap_or_default(),
         role_arn: found.role.unwrap_or_default(),
+        dead_letters: found.dead_letter_config.and_then(|config| config.target_arn).unwrap_or_default(),
         state: found.state.map_or_else(|| "Active".to_owned(), |state| state.as_str().to_owned()),
     })
 }

@@ -1,0 +1,125 @@
+//! `status` for a person: a table where the terminal is wide enough, else an alias in several lines.
+
+use super::{AliasStatus, FunctionStatus, Report, age, now};
+use crate::model::version::Version;
+use crate::tools::aws::Storage;
+use crate::ui;
+use std::fmt;
+
+/// Below so many columns a table would wrap.
+const WIDE: usize = 90;
+/// What is not a terminal is as wide as a subject of git's should be long, and more.
+const UNKNOWN: usize = 140;
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = ui::columns().unwrap_or(UNKNOWN);
+        for function in &self.functions {
+            let FunctionStatus { lambda_name, versions, .. } = function;
+            writeln!(f, "{}  ({lambda_name}, environment `{}`)", function.function, self.environment)?;
+            if versions.is_empty() {
+                writeln!(f, "  nothing is published; run `cargo xtask deploy`")?;
+                continue;
+            }
+            let rows: Vec<_> = function.aliases.iter().map(|alias| Row::new(alias, function)).collect();
+            let show = if columns >= WIDE { table } else { list };
+            show(f, &rows, columns)?;
+            writeln!(f, "  version  age   size     code")?;
+            for published in versions {
+                let (version, age) = (published.version.to_string(), age(now(), &published.last_modified));
+                let size = ui::bytes(u64::try_from(published.code_size).unwrap_or(0));
+                let code = cut(&published.code_sha256, columns.saturating_sub(27));
+                writeln!(f, "  {version:<7}  {age:<4}  {size:<7}  {code}")?;
+            }
+        }
+        let Storage { used_bytes, limit_bytes } = self.storage;
+        let [used, limit] = [used_bytes, limit_bytes].map(|bytes| ui::bytes(u64::try_from(bytes).unwrap_or(0)));
+        write!(f, "code storage: {used} of {limit}")?;
+        match self.storage_days_left {
+            Some(days) => writeln!(f, ", full in {days} days at the pace of the last 30"),
+            None => writeln!(f),
+        }
+    }
+}
+
+struct Row<'a> {
+    alias: &'a AliasStatus,
+    /// `4`, or `4 (10 % to 5)`.
+    traffic: String,
+    commit: String,
+    age: String,
+    subject: &'a str,
+}
+
+impl<'a> Row<'a> {
+    fn new(alias: &'a AliasStatus, function: &FunctionStatus) -> Self {
+        let split = alias.split.map(|split| format!(" ({split})")).unwrap_or_default();
+        let short = alias.commit.as_deref().map_or("-", |commit| commit.get(..7).unwrap_or(commit));
+        let published = function.versions.iter().find(|published| published.version == alias.version);
+        Self {
+            alias,
+            traffic: format!("{}{split}", alias.version),
+            commit: format!("{short}{}", if alias.dirty == Some(true) { "+" } else { "" }),
+            age: age(now(), published.map_or("", |published| published.last_modified.as_str())),
+            subject: alias.subject.as_deref().unwrap_or_default(),
+        }
+    }
+
+    /// What is not always there, a line each.
+    fn notes(&self) -> Vec<String> {
+        let list = |versions: &[Version]| versions.iter().map(Version::to_string).collect::<Vec<_>>().join(", ");
+        let AliasStatus { alias, branch, previous, rolled_back, url, drift, .. } = self.alias;
+        let branch = branch.as_ref().filter(|branch| *branch != alias).map(|branch| format!("branch `{branch}`"));
+        let mut notes: Vec<_> = branch.into_iter().collect();
+        if !rolled_back.is_empty() {
+            notes.push(format!("rolled back from {}", list(rolled_back)));
+        }
+        if !previous.is_empty() {
+            notes.push(format!("before: {}", list(previous)));
+        }
+        notes.extend(url.as_ref().map(ToString::to_string));
+        notes.extend(drift.iter().map(|drift| format!("drift: {drift}")));
+        notes
+    }
+}
+
+fn table(f: &mut fmt::Formatter<'_>, rows: &[Row<'_>], columns: usize) -> fmt::Result {
+    let widest = |of: fn(&Row<'_>) -> usize, least: usize| rows.iter().map(of).max().unwrap_or(0).max(least);
+    let name = widest(|row| row.alias.alias.chars().count(), 5);
+    let traffic = widest(|row| row.traffic.chars().count(), 7);
+    writeln!(f, "  {:<name$}  {:<traffic$}  commit    age   subject", "alias", "version")?;
+    for row in rows {
+        let Row { alias, commit, age, .. } = row;
+        let subject = cut(row.subject, columns.saturating_sub(name + traffic + 22));
+        let line = format!("  {:<name$}  {:<traffic$}  {commit:<8}  {age:<4}  {subject}", alias.alias, row.traffic);
+        writeln!(f, "{}", line.trim_end())?;
+        row.notes().iter().try_for_each(|note| writeln!(f, "  {:<name$}  {note}", ""))?;
+    }
+    Ok(())
+}
+
+fn list(f: &mut fmt::Formatter<'_>, rows: &[Row<'_>], columns: usize) -> fmt::Result {
+    for row in rows {
+        writeln!(f, "  {}: {}  {}", row.alias.alias, row.traffic, row.age)?;
+        writeln!(f, "    {}", cut(format!("{} {}", row.commit, row.subject).trim_end(), columns.saturating_sub(4)))?;
+        row.notes().iter().try_for_each(|note| writeln!(f, "    {note}"))?;
+    }
+    Ok(())
+}
+
+/// The beginning, with a mark where something is left out.
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn cuts_by_characters() {
+        assert_eq!(super::cut("zwölf", 5), "zwölf");
+        assert_eq!(super::cut("zwölf", 4), "zwö…");
+    }
+}

@@ -1,0 +1,124 @@
+//! Why an alias stays where it is, and what to type next.
+
+use super::canary::Split;
+use super::version::Version;
+use std::fmt;
+
+/// Why the alias stays where it is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Refusal {
+    OtherBranch {
+        recorded: String,
+    },
+    Older {
+        recorded: String,
+    },
+    Diverged {
+        recorded: String,
+    },
+    Unknown {
+        recorded: String,
+    },
+    /// This commit, or this version, was rolled back.
+    RolledBack {
+        live: Version,
+    },
+    /// A canary of this very release is under way.
+    UnderWay(Split),
+    /// A canary of another version is under way.
+    OtherCanary(Split),
+    /// A new alias has no version that the rest of the traffic could go to.
+    NoPrimary,
+    NoAlias,
+    NoCanary {
+        live: Version,
+    },
+    /// The canary that is under way is not the one that was judged.
+    Overtaken {
+        judged: Version,
+    },
+    /// The alias cannot go back to what it points at, or has a share for, by a rollback.
+    IsCanary(Version),
+    NoRecord,
+    /// The record names fewer versions than asked for.
+    NoneBefore {
+        known: usize,
+    },
+    Unpublished {
+        version: Version,
+        /// The nearest in the record, further back, that is there.
+        next: Option<Version>,
+    },
+    Roles([String; 2]),
+    DeadLetters([String; 2]),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherBranch { recorded } => write!(f, "the alias belongs to branch `{recorded}`"),
+            Self::Older { recorded } => write!(f, "the alias is at commit `{recorded}`, which is newer than this one"),
+            Self::Diverged { recorded } => {
+                write!(f, "the alias is at commit `{recorded}`, which this commit does not contain")
+            }
+            Self::Unknown { recorded } => write!(f, "the alias is at commit `{recorded}`, which is not in this clone"),
+            Self::RolledBack { live } => {
+                write!(f, "this release was rolled back, and version {live} is live in its place")
+            }
+            Self::UnderWay(split) => write!(f, "the canary of this release is under way: {split}"),
+            Self::OtherCanary(split) => write!(f, "the canary of another version is under way: {split}"),
+            Self::NoPrimary => f.write_str("the alias is new, so no version is there to take the rest of the traffic"),
+            Self::NoAlias => f.write_str("there is no such alias"),
+            Self::NoCanary { live } => write!(f, "no canary is under way; version {live} has all the traffic"),
+            Self::Overtaken { judged } => write!(f, "the canary of version {judged}, which was judged, is over"),
+            Self::IsCanary(version) => write!(f, "version {version} is the canary that is under way"),
+            Self::NoRecord => f.write_str("the alias has no release record, so nothing tells what was live before"),
+            Self::NoneBefore { known: 0 } => f.write_str("the release record names no version before this one"),
+            Self::NoneBefore { known } => write!(f, "the release record goes back {known} versions only"),
+            Self::Unpublished { version, .. } => write!(f, "version {version} does not exist (any more)"),
+            Self::Roles([one, other]) => {
+                write!(
+                    f,
+                    "the versions have different roles, `{one}` and `{other}`; Lambda splits no traffic between such"
+                )
+            }
+            Self::DeadLetters([one, other]) => write!(
+                f,
+                "the versions have different dead-letter targets, {one} and {other}; Lambda splits no traffic between such"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl Refusal {
+    /// What to type next.
+    pub(crate) fn hint(&self) -> String {
+        let hint = match self {
+            Self::OtherBranch { .. } => "rename one of the branches, or remove the other one's alias first",
+            Self::Older { .. } | Self::Diverged { .. } => {
+                "merge or pull the newer commit, or say `--allow-older` if this one shall replace it"
+            }
+            Self::Unknown { .. } => "run `git fetch --unshallow` or `git fetch --all`, or say `--allow-older`",
+            Self::RolledBack { .. } => "commit what mends it, or say `--force` if it shall be live again",
+            Self::UnderWay(_) => {
+                "`cargo xtask promote` gives it all the traffic, `--weight` another share, `cargo xtask rollback` none"
+            }
+            Self::OtherCanary(_) | Self::IsCanary(_) => "end it first: `cargo xtask promote` or `cargo xtask rollback`",
+            Self::NoPrimary | Self::NoAlias => "deploy the branch without `--weight` first",
+            Self::NoCanary { .. } => "begin one with `cargo xtask deploy --weight 10`",
+            Self::Overtaken { .. } => "see `cargo xtask status`, and run this again if another canary is under way",
+            Self::NoRecord => "name the version with `--to`; `cargo xtask status` lists them",
+            Self::NoneBefore { .. } => {
+                "`cargo xtask history` shows the record; any other version can be named with `--to`"
+            }
+            Self::Unpublished { next: Some(next), .. } => return format!("run `cargo xtask rollback --to {next}`"),
+            Self::Unpublished { next: None, .. } => "`cargo xtask status` lists the versions that there are",
+            Self::Roles(_) | Self::DeadLetters(_) => {
+                "release without `--weight`, or with the same permissions and dead-letter target as the live version"
+            }
+        };
+        hint.to_owned()
+    }
+}
