@@ -4,6 +4,7 @@ use crate::model::canary::Share;
 use crate::model::settings::PreviewUrl;
 use crate::model::version::Version;
 use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
 
 /// Builds, publishes and releases this workspace's Lambdas.
 ///
@@ -65,6 +66,8 @@ pub(crate) enum Command {
     Ci(Deploy),
     /// Prepare an account, once and as an administrator: state bucket, CircleCI's trust, deploy role, boundary of roles
     Bootstrap(DryRun),
+    /// Call the function, through the branch's alias unless another or a version is named
+    Invoke(Invoke),
     /// The versions that the branch's alias has pointed at
     History,
     /// What is live: aliases, versions, code storage
@@ -135,6 +138,29 @@ pub(crate) struct Rollback {
     /// So many versions back in the release record
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) steps: u16,
+}
+
+#[derive(Debug, Args, Clone)]
+pub(crate) struct Invoke {
+    /// Through this alias
+    #[arg(long, value_name = "NAME", conflicts_with = "version")]
+    pub(crate) alias: Option<String>,
+    /// This version itself
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) version: Option<Version>,
+    /// A payload, as JSON (may be given more than once, as may the next two; the answers come in the order of the
+    /// payloads, then the files, then the events)
+    #[arg(long, value_name = "JSON")]
+    pub(crate) payload: Vec<String>,
+    /// A file with a payload; `-` is stdin
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Vec<PathBuf>,
+    /// The smoke test's event (`smoke`), or that of `<function>/events/NAME.json`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) event: Vec<String>,
+    /// The end of the function's log, to stderr
+    #[arg(long)]
+    pub(crate) tail: bool,
 }
 
 #[derive(Debug, Args, Clone, Copy)]

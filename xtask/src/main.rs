@@ -41,6 +41,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Deploy(deploy) => commands::deploy::run(global, *deploy),
         Command::Ci(deploy) => commands::deploy::ci(global, *deploy),
         Command::Bootstrap(dry_run) => commands::bootstrap::run(global, *dry_run),
+        Command::Invoke(invoke) => commands::invoke::run(global, invoke),
         Command::History => commands::history::run(global),
         Command::Status => commands::status::run(global),
         Command::Local(local) => commands::local::run(global, local),

@@ -8,6 +8,7 @@ pub(crate) mod check;
 pub(crate) mod deploy;
 pub(crate) mod gateway;
 pub(crate) mod history;
+pub(crate) mod invoke;
 pub(crate) mod local;
 pub(crate) mod promote;
 pub(crate) mod rollback;

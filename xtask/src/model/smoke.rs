@@ -30,6 +30,10 @@ pub(crate) struct Answer {
     /// Lambda's `FunctionError`, which is how a crash or a time-out is reported; never in the payload.
     pub(crate) function_error: Option<String>,
     pub(crate) payload: Vec<u8>,
+    /// The version that an alias led to, as Lambda says it.
+    pub(crate) version: Option<String>,
+    /// The last 4 kB of the log, where they were asked for.
+    pub(crate) log: Option<String>,
 }
 
 impl Expect {
@@ -93,8 +97,8 @@ mod tests {
     use serde_json::json;
 
     fn judge(body: Option<Value>, payload: &Value, function_error: Option<&str>) -> Result<(), String> {
-        let answer =
-            Answer { function_error: function_error.map(str::to_owned), payload: payload.to_string().into_bytes() };
+        let function_error = function_error.map(str::to_owned);
+        let answer = Answer { function_error, payload: payload.to_string().into_bytes(), version: None, log: None };
         Expect { status: 200, body }.judge(&answer)
     }
 

@@ -3,10 +3,24 @@
 use super::{Aws, code, failed};
 use crate::model::smoke::Answer;
 use crate::model::version::Version;
-use anyhow::Result;
+use anyhow::{Context, Result};
+use aws_sdk_lambda::Config;
+use aws_sdk_lambda::config::retry::RetryConfig;
+use aws_sdk_lambda::config::timeout::TimeoutConfig;
+use aws_sdk_lambda::error::SdkError;
+use aws_sdk_lambda::operation::invoke::{InvokeError, InvokeOutput};
 use aws_sdk_lambda::primitives::{Blob, DateTimeFormat};
-use aws_sdk_lambda::types::{AccountLimit, AccountUsage, FunctionConfiguration};
+use aws_sdk_lambda::types::{AccountLimit, AccountUsage, FunctionConfiguration, LogType};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Serialize;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// A function may take 15 minutes; the rest is for the way.
+const LONGEST: Duration = Duration::from_secs(16 * 60);
+/// Invocations at once: enough to compare answers, and no load test of an account that others use.
+const SIDE_BY_SIDE: usize = 10;
 
 /// A published version as Lambda describes it.
 #[derive(Debug, Clone, Serialize)]
@@ -73,13 +87,43 @@ impl Aws {
     /// Invokes a version by its number and waits for the answer.
     pub(crate) fn invoke(&self, lambda: &str, qualifier: &str, payload: &[u8]) -> Result<Answer> {
         let call = self.lambda.invoke().function_name(lambda).qualifier(qualifier).payload(Blob::new(payload));
-        match self.runtime.block_on(call.send()) {
-            Ok(answer) => Ok(Answer {
-                function_error: answer.function_error,
-                payload: answer.payload.map(Blob::into_inner).unwrap_or_default(),
-            }),
-            Err(error) => Err(failed(&format!("cannot invoke `{lambda}:{qualifier}`"), &error)),
-        }
+        self.runtime.block_on(call.send()).map(answer).map_err(|error| refused(lambda, qualifier, &error))
+    }
+
+    /// Invokes once with each payload, side by side, and gives the answers in the order of the payloads. Nothing is
+    /// tried again: the function may have done its work before the answer was lost.
+    pub(crate) fn invoke_all(
+        &self,
+        lambda: &str,
+        qualifier: &str,
+        payloads: Vec<Vec<u8>>,
+        tail: bool,
+    ) -> Vec<Result<Answer>> {
+        self.runtime.block_on(async {
+            let places = Arc::new(Semaphore::new(SIDE_BY_SIDE));
+            let calls: Vec<_> = payloads
+                .into_iter()
+                .map(|payload| {
+                    let call =
+                        self.lambda.invoke().function_name(lambda).qualifier(qualifier).payload(Blob::new(payload));
+                    let call = if tail { call.log_type(LogType::Tail) } else { call };
+                    let patience =
+                        TimeoutConfig::builder().operation_attempt_timeout(LONGEST).operation_timeout(LONGEST);
+                    let once = Config::builder().retry_config(RetryConfig::disabled()).timeout_config(patience.build());
+                    let (places, lambda, qualifier) = (places.clone(), lambda.to_owned(), qualifier.to_owned());
+                    tokio::spawn(async move {
+                        let _place = places.acquire().await?;
+                        let answered = call.customize().config_override(once).send().await;
+                        answered.map(answer).map_err(|error| refused(&lambda, &qualifier, &error))
+                    })
+                })
+                .collect();
+            let mut answers = Vec::with_capacity(calls.len());
+            for call in calls {
+                answers.push(call.await.context("an invocation ended without an answer").flatten());
+            }
+            answers
+        })
     }
 
     /// The account's code storage, over all its functions and versions.
@@ -91,6 +135,21 @@ impl Aws {
             limit_bytes: settings.account_limit().map_or(0, AccountLimit::total_code_size),
         })
     }
+}
+
+fn answer(answer: InvokeOutput) -> Answer {
+    // Lambda sends the log in base64.
+    let log = answer.log_result.and_then(|log| BASE64_STANDARD.decode(log).ok());
+    Answer {
+        function_error: answer.function_error,
+        payload: answer.payload.map(Blob::into_inner).unwrap_or_default(),
+        version: answer.executed_version,
+        log: log.map(|log| String::from_utf8_lossy(&log).into_owned()),
+    }
+}
+
+fn refused(lambda: &str, qualifier: &str, error: &SdkError<InvokeError>) -> anyhow::Error {
+    failed(&format!("cannot invoke `{lambda}:{qualifier}`"), error)
 }
 
 fn published(found: FunctionConfiguration) -> Option<Published> {

@@ -1,0 +1,159 @@
+//! `invoke`: calls a function and shows what it answers.
+
+use crate::cli::{Global, Invoke};
+use crate::environment::Environment;
+use crate::error::{Hint, bail_hint, render};
+use crate::model::alias::AliasName;
+use crate::model::smoke::Smoke;
+use crate::project::{Function, Project};
+use crate::tools::git::Git;
+use crate::ui;
+use anyhow::{Context, Result, anyhow};
+use serde::Serialize;
+use serde_json::Value;
+use std::fmt;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// One of `invoke --json`.
+#[derive(Debug, Serialize)]
+struct Answered {
+    /// What led to the version: an alias or its number.
+    qualifier: String,
+    version: Option<String>,
+    /// Lambda's `FunctionError`: a crash or a time-out.
+    function_error: Option<String>,
+    /// Why there is no answer at all.
+    error: Option<String>,
+    /// What the function answered: JSON, or text where it is none.
+    payload: Value,
+    log: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Report(Vec<Answered>);
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A line each, so that several can be told apart; what was not answered has its line too.
+        self.0.iter().try_for_each(|answered| writeln!(f, "{}", answered.payload))
+    }
+}
+
+pub(crate) fn run(global: &Global, options: &Invoke) -> Result<ExitCode> {
+    let project = Project::open(&global.function)?;
+    let mut selected = project.selected();
+    let (Some(function), None) = (selected.next(), selected.next()) else {
+        let names: Vec<_> = project.selected().map(|function| function.name.as_str()).collect();
+        bail_hint!("name it with `--function`"; "only one function can be called at once, not all of: {}", names.join(", "));
+    };
+    let payloads = payloads(function, options)?;
+    let qualifier = match (&options.alias, options.version) {
+        (Some(alias), _) => alias.clone(),
+        (None, Some(version)) => version.to_string(),
+        (None, None) => {
+            let branch = super::alias::branch(global, || Git::open(&project.root)?.head_branch())?;
+            AliasName::of_branch(&branch).to_string()
+        }
+    };
+    let aws = Environment::open(&global.env, &project.root)?.aws()?;
+    let answers = aws.invoke_all(&function.name, &qualifier, payloads, options.tail);
+    let several = answers.len() > 1;
+    let mut all: Vec<_> = Vec::new();
+    for (nth, answer) in (1..).zip(answers) {
+        let which = if several { format!("answer {nth}: ") } else { String::new() };
+        let answered = match answer {
+            // One that is alone fails like any command.
+            Err(error) if !several => return Err(error),
+            Err(error) => Answered {
+                qualifier: qualifier.clone(),
+                version: None,
+                function_error: None,
+                error: Some(render(&error)),
+                payload: Value::Null,
+                log: None,
+            },
+            Ok(answer) => {
+                let text = String::from_utf8_lossy(&answer.payload).into_owned();
+                let payload = serde_json::from_str(&text).unwrap_or(Value::String(text));
+                let (version, function_error, log) = (answer.version, answer.function_error, answer.log);
+                Answered { qualifier: qualifier.clone(), version, function_error, error: None, payload, log }
+            }
+        };
+        for line in answered.log.iter().flat_map(|log| log.lines()) {
+            ui::say("log", &format!("{which}{line}"));
+        }
+        if let Some(kind) = &answered.function_error {
+            ui::say("failed", &format!("{which}the function failed (`{kind}`)"));
+        }
+        if let Some(error) = &answered.error {
+            ui::say("failed", &format!("{which}{error}"));
+        }
+        all.push(answered);
+    }
+    let failed = all.iter().any(|answered| answered.function_error.is_some() || answered.error.is_some());
+    let shown = super::show(global, &Report(all))?;
+    Ok(if failed { ExitCode::FAILURE } else { shown })
+}
+
+/// All payloads, read before anything is called; `{}` where none was named.
+fn payloads(function: &Function, options: &Invoke) -> Result<Vec<Vec<u8>>> {
+    let mut texts: Vec<(String, Vec<u8>)> = Vec::new();
+    for text in &options.payload {
+        texts.push(("`--payload`".to_owned(), text.clone().into_bytes()));
+    }
+    for path in &options.file {
+        texts.push((format!("`{}`", path.display()), read(path)?));
+    }
+    for name in &options.event {
+        texts.push((format!("event `{name}`"), event(function, name)?));
+    }
+    if texts.is_empty() {
+        return Ok(vec![b"{}".to_vec()]);
+    }
+    let checked = texts.into_iter().map(|(what, text)| {
+        serde_json::from_slice::<serde::de::IgnoredAny>(&text)
+            .with_context(|| format!("{what} is not JSON"))
+            .hint("Lambda takes JSON only; a text is one in double quotes")?;
+        Ok(text)
+    });
+    checked.collect()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    if path == Path::new("-") {
+        let mut text = Vec::new();
+        std::io::stdin().read_to_end(&mut text).context("cannot read stdin")?;
+        return Ok(text);
+    }
+    fs::read(path)
+        .with_context(|| format!("cannot read `{}`", path.display()))
+        .hint("name a file with JSON in it, or `-` for stdin")
+}
+
+fn event(function: &Function, name: &str) -> Result<Vec<u8>> {
+    if name == "smoke" {
+        let path = function.folder.join("smoke.json");
+        let smoke: Smoke = serde_json::from_slice(&read(&path)?)
+            .with_context(|| format!("`{}` is not a smoke test", path.display()))
+            .hint("it has the form {\"event\": …, \"expect\": {\"status\": 200, \"body\": …}}")?;
+        return Ok(serde_json::to_vec(&smoke.event)?);
+    }
+    let folder = function.folder.join("events");
+    let path = folder.join(format!("{name}.json"));
+    if !path.is_file() {
+        let files = fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok);
+        let names = files.filter_map(|file| Some(file.file_name().to_str()?.strip_suffix(".json")?.to_owned()));
+        let mut names: Vec<_> = names.chain(["smoke".to_owned()]).collect();
+        names.sort();
+        return Err(anyhow!("`{}` has no event `{name}`", function.name)).hint(format!(
+            "write `{}`; there are: {}",
+            path.display(),
+            names.join(", ")
+        ));
+    }
+    read(&path)
+}
