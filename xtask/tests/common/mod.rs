@@ -238,8 +238,14 @@ fn git_in(folder: &Path, arguments: &[&str]) -> String {
 
 /// One POST with nothing between the test and the socket; gives the status and the body.
 pub(crate) fn post(endpoint: &str, path: &str, body: &str) -> (u16, String) {
+    send(endpoint, "POST", path, &[], body)
+}
+
+/// The same by any method and with headers.
+pub(crate) fn send(endpoint: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let length = body.len();
-    request(endpoint, &format!("POST {path} HTTP/1.0\r\nContent-Length: {length}\r\n\r\n{body}"))
+    request(endpoint, &format!("{method} {path} HTTP/1.0\r\n{headers}Content-Length: {length}\r\n\r\n{body}"))
 }
 
 /// The same for a GET of what is served under a host's name in an account. MiniStack finds the `$default` stage of an

@@ -8,6 +8,8 @@ use std::fmt;
 
 /// Below so many columns a table would wrap.
 const WIDE: usize = 90;
+/// Days: beyond, a number would say more than anybody knows.
+const FAR: u64 = 1_000;
 /// What is not a terminal is as wide as a subject of git's should be long, and more.
 const UNKNOWN: usize = 140;
 
@@ -34,10 +36,11 @@ impl fmt::Display for Report {
         }
         let Storage { used_bytes, limit_bytes } = self.storage;
         let [used, limit] = [used_bytes, limit_bytes].map(|bytes| ui::bytes(u64::try_from(bytes).unwrap_or(0)));
-        write!(f, "code storage: {used} of {limit}")?;
+        writeln!(f, "code storage: {used} of {limit}")?;
         match self.storage_days_left {
-            Some(days) => writeln!(f, ", full in {days} days at the pace of the last 30"),
-            None => writeln!(f),
+            Some(days) if days > FAR => writeln!(f, "  full in years at the pace of the last 30 days"),
+            Some(days) => writeln!(f, "  full in {days} days at the pace of the last 30"),
+            None => Ok(()),
         }
     }
 }

@@ -1,0 +1,328 @@
+//! What comes after a deploy: canaries, rollbacks, calls. The function is made by plain HTTP, since neither Terraform nor
+//! a build may be needed for any of it.
+
+mod common;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use common::{Checkout, Ran, post, run, send};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::io::{Cursor, Write};
+use std::process::Stdio;
+use std::time::{SystemTime, UNIX_EPOCH};
+use zip::write::SimpleFileOptions;
+
+const FUNCTIONS: &str = "/2015-03-31/functions";
+const ROLE: &str = "arn:aws:iam::000000000000:role/first";
+
+/// A checkout whose local AWS has the function, and no alias yet.
+struct Life {
+    checkout: Checkout,
+    endpoint: String,
+}
+
+impl Life {
+    fn new() -> Self {
+        let checkout = Checkout::new();
+        checkout.run(&["local", "up"]);
+        let endpoint = checkout.json(&["local", "status"])["endpoint"].as_str().expect("it runs").to_owned();
+        let life = Self { checkout, endpoint };
+        let body = json!({
+            "FunctionName": "api-backend", "Runtime": "python3.12", "Handler": "index.handler", "Role": ROLE,
+            "Code": {"ZipFile": BASE64_STANDARD.encode(package(0))}, "Timeout": 10,
+        });
+        let (status, answer) = post(&life.endpoint, FUNCTIONS, &body.to_string());
+        assert_eq!(status, 201, "{answer}");
+        life
+    }
+
+    /// What a build and an apply leave: another version, its package, and Terraform's outputs.
+    fn publish(&self, number: u64) {
+        let package = package(number);
+        let digest = BASE64_STANDARD.encode(Sha256::digest(&package));
+        let body = json!({"ZipFile": BASE64_STANDARD.encode(&package), "Publish": true});
+        let path = format!("{FUNCTIONS}/api-backend/code");
+        let (status, answer) = send(&self.endpoint, "PUT", &path, &[], &body.to_string());
+        let answer: Value = serde_json::from_str(&answer).expect("JSON");
+        assert_eq!((status, answer["Version"].as_str()), (200, Some(&*number.to_string())), "{answer}");
+        let zip = self.checkout.path("target/lambda/api-backend/lambda.zip");
+        std::fs::create_dir_all(zip.parent().expect("a folder")).expect("a folder");
+        std::fs::write(zip, package).expect("a package");
+        let arn = "arn:aws:lambda:us-east-1:000000000000:function:api-backend";
+        let lambda = json!({
+            "lambda_name": "api-backend", "lambda_version": number.to_string(), "lambda_arn": arn,
+            "code_sha256": digest, "role_arn": ROLE,
+        });
+        let output = json!({"lambdas": {"value": {"api-backend": lambda}}});
+        self.checkout.write("terraform/output.json", &output.to_string());
+    }
+
+    /// A new commit whose version is `number`.
+    fn change(&self, number: u64) {
+        self.publish(number);
+        self.checkout.write("api-backend/CHANGES", &number.to_string());
+        self.checkout.commit(&format!("change {number}"));
+    }
+
+    fn run(&self, line: &str) -> Ran {
+        self.checkout.run(&line.split(' ').collect::<Vec<_>>())
+    }
+
+    /// What a command that succeeds says at last.
+    #[track_caller]
+    fn says(&self, line: &str, words: &str) {
+        let ran = self.run(line);
+        assert_eq!((ran.code, ran.stdout.trim()), (Some(0), format!("api-backend  main: {words}").as_str()), "{ran}");
+    }
+
+    /// The alias as the local AWS itself has it: version, weights, versions before, versions rolled back.
+    fn alias(&self) -> Value {
+        let path = format!("{FUNCTIONS}/api-backend/aliases/main");
+        let (status, answer) = send(&self.endpoint, "GET", &path, &[], "");
+        assert_eq!(status, 200, "{answer}");
+        let alias: Value = serde_json::from_str(&answer).expect("JSON");
+        let record: Value = serde_json::from_str(alias["Description"].as_str().expect("text")).expect("a record");
+        let weights = &alias["RoutingConfig"]["AdditionalVersionWeights"];
+        let weights = if weights.is_null() { json!({}) } else { weights.clone() };
+        let rolled_back = if record["rolled_back"].is_null() { json!([]) } else { record["rolled_back"].clone() };
+        json!([alias["FunctionVersion"], weights, record["previous"], rolled_back])
+    }
+
+    /// What Lambda would have told CloudWatch of a version behind `main`.
+    fn measured(&self, version: u64, invocations: u32, errors: u32, duration_ms: u32) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        let dimensions = json!([
+            {"Name": "FunctionName", "Value": "api-backend"},
+            {"Name": "Resource", "Value": "api-backend:main"},
+            {"Name": "ExecutedVersion", "Value": version.to_string()},
+        ]);
+        let datum = |metric: &str, value: u32, count: u32| {
+            json!({
+                "MetricName": metric, "Dimensions": dimensions, "Timestamp": now,
+                "Values": [value], "Counts": [count],
+            })
+        };
+        let data = [
+            datum("Invocations", 1, invocations),
+            datum("Errors", 1, errors),
+            datum("Errors", 0, invocations - errors),
+            datum("Duration", duration_ms, invocations),
+        ];
+        let data: Vec<_> = data.into_iter().filter(|datum| datum["Counts"][0] != 0).collect();
+        let headers = [
+            ("X-Amz-Target", "GraniteServiceVersion20100801.PutMetricData"),
+            ("Content-Type", "application/x-amz-json-1.0"),
+        ];
+        let body = json!({"Namespace": "AWS/Lambda", "MetricData": data}).to_string();
+        let (status, answer) = send(&self.endpoint, "POST", "/", &headers, &body);
+        assert_eq!(status, 200, "{answer}");
+    }
+}
+
+/// A function that needs no compiler: it says its number, and fails when it is asked to.
+fn package(number: u64) -> Vec<u8> {
+    let code = format!(
+        "import json\n\
+         def handler(event, context):\n    print('asked', json.dumps(event))\n    if event.get('fail'):\n        \
+         raise ValueError('as asked')\n    \
+         return {{'statusCode': 200, 'body': json.dumps({{'status': 'ok', 'number': {number}, 'n': event.get('n')}})}}\n"
+    );
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    zip.start_file("index.py", SimpleFileOptions::default()).expect("an entry");
+    zip.write_all(code.as_bytes()).expect("its text");
+    zip.finish().expect("a package").into_inner()
+}
+
+#[test]
+fn rolls_back_and_forward() {
+    let life = Life::new();
+    for number in 1..=5 {
+        life.change(number);
+        assert_eq!(life.run("alias").code, Some(0));
+    }
+    let output = life.checkout.read("terraform/output.json");
+    // Neither Terraform's outputs nor a package are there any more.
+    std::fs::remove_file(life.checkout.path("terraform/output.json")).expect("it was there");
+
+    life.says("rollback --dry-run", "5 -> 4");
+    assert_eq!(life.alias(), json!(["5", {}, ["4", "3", "2", "1"], []]));
+    life.says("rollback", "5 -> 4");
+    life.says("rollback", "4 -> 3");
+    assert_eq!(life.alias(), json!(["3", {}, ["2", "1"], ["5", "4"]]));
+    life.says("rollback --to 3", "3, as before");
+    life.says("rollback --steps 2", "3 -> 1");
+    life.run("rollback").fails_with(&["stays at version 1", "names no version before", "--to"]);
+    life.run("rollback --to 9").fails_with(&["version 9 does not exist", "status"]);
+    life.says("rollback --to 5", "1 -> 5");
+    assert_eq!(life.alias(), json!(["5", {}, ["4", "3", "2", "1"], []]));
+
+    // A version that was deleted is named, and the next one.
+    let path = format!("{FUNCTIONS}/api-backend?Qualifier=4");
+    assert_eq!(send(&life.endpoint, "DELETE", &path, &[], "").0, 204);
+    life.run("rollback").fails_with(&["version 4 does not exist", "rollback --to 3"]);
+    life.says("rollback --to 3", "5 -> 3");
+
+    // The same release does not undo it by accident; a new one goes on from what is live.
+    life.checkout.write("terraform/output.json", &output);
+    life.run("alias").fails_with(&["stays at version 3", "was rolled back", "--force"]);
+    life.checkout.git(&["commit", "--quiet", "--allow-empty", "--message", "no change of the code"]);
+    life.run("alias").fails_with(&["was rolled back", "--force"]);
+    life.says("alias --force", "3 -> 5");
+    life.says("rollback", "5 -> 3");
+    life.change(6);
+    life.says("alias", "3 -> 6");
+    assert_eq!(life.alias(), json!(["6", {}, ["3", "2", "1"], []]));
+
+    let history = life.checkout.json(&["history"]);
+    let entries = history[0]["entries"].as_array().expect("entries");
+    let entries: Vec<_> = entries.iter().map(|entry| (entry["version"].as_str(), entry["was"].as_str())).collect();
+    assert_eq!(entries[..2], [(Some("6"), Some("live")), (Some("3"), Some("before"))]);
+}
+
+#[test]
+fn shifts_a_canary() {
+    let life = Life::new();
+    life.change(1);
+    life.run("alias --weight 10").fails_with(&["the alias is new", "without `--weight`"]);
+    life.run("promote").fails_with(&["there is no such alias"]);
+    life.says("alias", "new -> 1");
+    life.says("promote", "1, as before");
+    life.run("promote --weight 50").fails_with(&["no canary is under way"]);
+
+    life.change(2);
+    for bad in ["101", "-1", "ten"] {
+        assert_eq!(life.checkout.run(&["alias", &format!("--weight={bad}")]).code, Some(2));
+    }
+    life.says("alias --weight 10", "1 -> 1 (10 % to 2)");
+    life.says("alias --weight 10", "1 (10 % to 2), as before");
+    assert_eq!(life.alias(), json!(["1", {"2": 0.1}, [], []]));
+    life.run("alias").fails_with(&["canary of this release is under way", "promote"]);
+    let output = life.checkout.read("terraform/output.json");
+
+    life.change(3);
+    life.run("alias --weight 10").fails_with(&["another version is under way: 10 % to 2", "promote"]);
+    std::fs::remove_file(life.checkout.path("terraform/output.json")).expect("it was there");
+    life.says("promote --weight 50", "1 (10 % to 2) -> 1 (50 % to 2)");
+    life.says("promote", "1 (50 % to 2) -> 2");
+    assert_eq!(life.alias(), json!(["2", {}, ["1"], []]));
+
+    // A rollback takes a canary away, and the next goes further.
+    life.checkout.write("terraform/output.json", &output.replace("\"2\"", "\"3\""));
+    life.publish(4);
+    life.says("alias --weight 25", "2 -> 2 (25 % to 4)");
+    life.says("rollback", "2 (25 % to 4) -> 2");
+    assert_eq!(life.alias(), json!(["2", {}, ["1"], ["4"]]));
+    life.run("promote").fails_with(&["no canary is under way; version 2 has all the traffic"]);
+    life.run("alias --weight 25").fails_with(&["was rolled back", "--force"]);
+    life.says("rollback", "2 -> 1");
+
+    // A version with another role gets no share.
+    let path = format!("{FUNCTIONS}/api-backend/configuration");
+    let role = json!({"Role": "arn:aws:iam::000000000000:role/second"}).to_string();
+    assert_eq!(send(&life.endpoint, "PUT", &path, &[], &role).0, 200);
+    life.change(5);
+    life.run("alias --weight 10").fails_with(&["different roles", "role/first", "role/second", "without `--weight`"]);
+    life.says("alias", "1 -> 5");
+}
+
+#[test]
+fn verifies_a_canary() {
+    let life = Life::new();
+    let thresholds =
+        r#""canary": {"max_error_percent": 5, "max_duration_ms": 200, "min_invocations": 20}, "allow_dirty""#;
+    life.checkout.edit("terraform/environments/local.tfvars.json", r#""allow_dirty""#, thresholds);
+    life.change(1);
+    life.says("alias", "new -> 1");
+    life.run("promote --verify").fails_with(&["no canary to judge"]);
+
+    life.change(2);
+    life.says("alias --weight 10", "1 -> 1 (10 % to 2)");
+    let canary = life.alias();
+    // The primary's own figures are nobody's business here.
+    life.measured(1, 1000, 0, 10);
+    life.run("promote --verify").fails_with(&["cannot be judged", "0 invocations", "takes 20 invocations"]);
+    life.measured(2, 19, 0, 10);
+    life.run("promote --verify").fails_with(&["cannot be judged", "19 invocations"]);
+    assert_eq!(life.alias(), canary, "too few change nothing");
+    life.measured(2, 21, 1, 110);
+    life.says("promote --verify --weight 50", "1 (10 % to 2) -> 1 (50 % to 2)");
+    life.says("promote --verify", "1 (50 % to 2) -> 2");
+
+    for (number, errors, duration, words) in [(3, 2, 10, "% of the invocations failed"), (4, 0, 201, "ms on average")] {
+        life.change(number);
+        life.says("alias --weight 10", &format!("2 -> 2 (10 % to {number})"));
+        life.measured(number, 30, errors, duration);
+        let before = life.alias();
+        life.run("promote --verify --dry-run").fails_with(&["would lose its share"]);
+        assert_eq!(life.alias(), before);
+        life.run("promote --verify").fails_with(&["failed as a canary", words]);
+        assert_eq!([&life.alias()[0], &life.alias()[1]], [&json!("2"), &json!({})]);
+    }
+}
+
+#[test]
+fn invokes() {
+    let life = Life::new();
+    for number in 1..=2 {
+        life.change(number);
+        assert_eq!(life.run("alias").code, Some(0));
+    }
+    let number = |ran: &Ran| -> Value {
+        let answer: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran}"));
+        serde_json::from_str::<Value>(answer["body"].as_str().expect("a body")).expect("JSON")["number"].take()
+    };
+    assert_eq!(number(&life.run("invoke")), 2);
+    assert_eq!(number(&life.run("invoke --alias main")), 2);
+    assert_eq!(number(&life.run("invoke --version 1 --event smoke")), 1);
+    life.run("invoke --alias nowhere").fails_with(&["cannot invoke `api-backend:nowhere`"]);
+    life.run("invoke --payload {").fails_with(&["`--payload` is not JSON"]);
+    life.run("invoke --event none").fails_with(&["no event `none`", "there are: smoke"]);
+
+    // Several at once, answered in order; one of them fails.
+    life.checkout.write("api-backend/events/mine.json", r#"{"n": "event"}"#);
+    life.checkout.write("one.json", r#"{"n": "file"}"#);
+    let line = ["invoke", "--json", "--tail", "--payload", r#"{"n": "line"}"#, "--file", "one.json", "--file", "-"];
+    let mut command = life.checkout.command(&[&line[..], &["--event", "mine"]].concat());
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    child.stdin.take().expect("a pipe").write_all(br#"{"fail": true}"#).expect("it reads");
+    let ended = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    let answers: Vec<Value> = serde_json::from_slice(&ended.stdout).expect("JSON");
+    let asked = answers.iter().map(|answer| {
+        let body: Value = serde_json::from_str(answer["payload"]["body"].as_str()?).expect("JSON");
+        Some(body["n"].as_str()?.to_owned())
+    });
+    let wanted = [Some("line"), Some("file"), None, Some("event")].map(|name| name.map(str::to_owned));
+    assert_eq!(asked.collect::<Vec<_>>(), wanted);
+    assert_eq!(answers[2]["function_error"], "Unhandled");
+    assert!(said.contains("answer 3: the function failed") && said.contains("answer 1: asked"), "{said}");
+}
+
+#[test]
+fn status_fits_the_terminal() {
+    let life = Life::new();
+    life.change(1);
+    life.says("alias", "new -> 1");
+    life.change(2);
+    life.says("alias --weight 7", "1 -> 1 (7 % to 2)");
+    for (columns, table) in [("60", false), ("100", true)] {
+        let ran = run(life.checkout.command(&["status"]).env("COLUMNS", columns));
+        assert!(ran.stdout.contains("1 (7 % to 2)") && ran.stdout.contains("change 2"), "{ran}");
+        assert_eq!(ran.stdout.contains("subject"), table, "{ran}");
+        let most: usize = columns.parse().expect("a number");
+        assert!(ran.stdout.lines().all(|line| line.chars().count() <= most), "{ran}");
+    }
+    let status = life.checkout.json(&["status"]);
+    let main = &status["functions"][0]["aliases"][0];
+    assert_eq!(main["split"], json!({"version": "2", "share": 7.0}));
+    assert_eq!((&main["subject"], &main["drift"]), (&json!("change 2"), &json!([])));
+    // Somebody moves the alias by hand.
+    let path = format!("{FUNCTIONS}/api-backend/aliases/main");
+    let by_hand = json!({"Description": "by hand"}).to_string();
+    assert_eq!(send(&life.endpoint, "PUT", &path, &[], &by_hand).0, 200);
+    let status = life.checkout.json(&["status"]);
+    let drift = status["functions"][0]["aliases"][0]["drift"][0].as_str().expect("a sentence").to_owned();
+    assert!(drift.contains("no release record"), "{drift}");
+}
