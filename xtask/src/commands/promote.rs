@@ -1,6 +1,6 @@
 //! `promote`: shifts a canary's traffic. All it goes by is in the alias, so any machine can go on with it.
 
-use super::swap::{Moved, Report, Target, foresee, look, swap};
+use super::swap::{Moved, Report, Target, foresee, look, swap, unmoved};
 use crate::cli::{Global, Promote};
 use crate::environment::Environment;
 use crate::error::{Hint, bail_hint};
@@ -13,6 +13,7 @@ use crate::project::Project;
 use crate::tools::aws::Aws;
 use crate::ui;
 use anyhow::{Result, anyhow};
+use std::cell::Cell;
 use std::process::ExitCode;
 
 pub(crate) fn run(global: &Global, options: Promote) -> Result<ExitCode> {
@@ -26,7 +27,9 @@ pub(crate) fn run(global: &Global, options: Promote) -> Result<ExitCode> {
         judged.push(if options.verify { Some(verify(&environment, &aws, target, options)?) } else { None });
     }
     let moves = targets.iter().zip(judged).map(|(target, judged)| {
+        let seen = Cell::new(None);
         let decide = |current: Option<&Alias>| {
+            unmoved(&seen, current)?;
             let step = promote(current, options.weight, judged)?;
             check(&step, |version| look(&aws, &target.lambda_name, version))?;
             Ok(step)

@@ -11,6 +11,7 @@ use crate::tools::aws::{Aws, Swap};
 use crate::tools::git::Git;
 use anyhow::{Result, anyhow};
 use serde::Serialize;
+use std::cell::Cell;
 use std::fmt;
 use std::time::Duration;
 
@@ -145,6 +146,16 @@ pub(crate) fn swap(aws: &Aws, target: &Target, decide: impl Fn(Option<&Alias>) -
     }
     Err(anyhow!("alias `{alias}` of `{lambda_name}` was moved by others {ROUNDS} times while this run tried to"))
         .hint("find out what else deploys this branch, and run this again")
+}
+
+/// For steps that a person chose by what was live: on a lost race they are not decided anew, or a rollback that began
+/// at a bad version would take away the good one that somebody has deployed in between.
+pub(crate) fn unmoved(seen: &Cell<Option<Live>>, current: Option<&Alias>) -> Result<(), Refusal> {
+    let now = Live::of(current);
+    match seen.replace(Some(now)) {
+        Some(before) if before != now => Err(Refusal::Moved),
+        _ => Ok(()),
+    }
 }
 
 /// What [`swap`] would do.

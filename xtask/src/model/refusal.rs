@@ -33,6 +33,8 @@ pub(crate) enum Refusal {
     NoCanary {
         live: Version,
     },
+    /// Somebody else moved the alias in between.
+    Moved,
     /// The canary that is under way is not the one that was judged.
     Overtaken {
         judged: Version,
@@ -71,6 +73,7 @@ impl fmt::Display for Refusal {
             Self::NoAlias => f.write_str("there is no such alias"),
             Self::NoCanary { live } => write!(f, "no canary is under way; version {live} has all the traffic"),
             Self::Overtaken { judged } => write!(f, "the canary of version {judged}, which was judged, is over"),
+            Self::Moved => f.write_str("somebody else has just moved it"),
             Self::IsCanary(version) => write!(f, "version {version} is the canary that is under way"),
             Self::NoRecord => f.write_str("the alias has no release record, so nothing tells what was live before"),
             Self::NoneBefore { known: 0 } => f.write_str("the release record names no version before this one"),
@@ -108,7 +111,9 @@ impl Refusal {
             Self::OtherCanary(_) | Self::IsCanary(_) => "end it first: `cargo xtask promote` or `cargo xtask rollback`",
             Self::NoPrimary | Self::NoAlias => "deploy the branch without `--weight` first",
             Self::NoCanary { .. } => "begin one with `cargo xtask deploy --weight 10`",
-            Self::Overtaken { .. } => "see `cargo xtask status`, and run this again if another canary is under way",
+            Self::Moved | Self::Overtaken { .. } => {
+                "see `cargo xtask status`, and run this again if it is still wanted"
+            }
             Self::NoRecord => "name the version with `--to`; `cargo xtask status` lists them",
             Self::NoneBefore { .. } => {
                 "`cargo xtask history` shows the record; any other version can be named with `--to`"

@@ -2,10 +2,14 @@
 //! throttling and AWS's own faults.
 
 use super::*;
+use crate::commands::swap::unmoved;
 use crate::error::render;
 use crate::model::record::Record;
+use crate::model::refusal::Refusal;
+use crate::model::rollback::{Back, rollback};
 use aws_smithy_http_client::test_util::infallible_client_fn;
 use serde_json::{Value, json};
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex, MutexGuard};
@@ -506,4 +510,45 @@ fn of_two_writers_the_newer_commit_stays() {
         chain.extend(before.previous);
         assert!(!after.previous.is_empty() && chain.starts_with(&after.previous), "{chain:?} {:?}", after.previous);
     }
+}
+
+/// Of a rollback the second try would be another step back, so its own write must be known behind an error.
+#[test]
+fn a_rollback_whose_answer_was_lost_is_not_done_twice() {
+    let git = History::new(1);
+    let lambda = Lambda::at(5, &git.record(0, &[4, 3]), |nth| match nth {
+        0 => Twist::FailAfter(500, "ServiceException"),
+        _ => Twist::None,
+    });
+    // The fake begins with weights; they are gone before the rollback that counts.
+    lambda.fake().alias.as_mut().expect("it is there").weights = json!({});
+    let target = target(&git.source(0), &proved(5));
+    let back = |current: Option<&Alias>| Ok(rollback(current, Back::Steps(1), |_| Ok::<_, Refusal>(true))?);
+    let moved = swap(&lambda.aws(|_| {}), &target, back).expect("it has moved");
+    assert_eq!((moved.previous, moved.version), (Some(Version(5)), Version(4)));
+    let fake = lambda.fake();
+    assert_eq!(fake.refused, [500, 412]);
+    let record = Record { rolled_back: versions(&[5]), ..git.record(0, &[3]) };
+    assert_eq!((fake.now().version, fake.now().record()), (4, record));
+}
+
+/// The version that somebody else deployed in between may be the one that mends it.
+#[test]
+fn a_rollback_that_lost_the_race_leaves_what_is_there_now() {
+    let git = History::new(2);
+    let newer = git.record(1, &[5, 4, 3]);
+    let lambda = Lambda::at(5, &git.record(0, &[4, 3]), move |nth| match nth {
+        0 => Twist::Overtaken(6, newer.clone()),
+        _ => Twist::None,
+    });
+    lambda.fake().alias.as_mut().expect("it is there").weights = json!({});
+    let seen = Cell::new(None);
+    let back = |current: Option<&Alias>| {
+        unmoved(&seen, current)?;
+        Ok(rollback(current, Back::Steps(1), |_| Ok::<_, Refusal>(true))?)
+    };
+    let target = target(&git.source(0), &proved(5));
+    let error = render(&swap(&lambda.aws(|_| {}), &target, back).expect_err("it stays"));
+    assert!(error.contains("stays at version 6") && error.contains("somebody else has just moved it"), "{error}");
+    assert_eq!(lambda.fake().now().version, 6);
 }
