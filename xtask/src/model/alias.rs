@@ -360,6 +360,53 @@ mod tests {
     }
 
     proptest! {
+        /// Any alias, however odd its weights and record.
+        #[test]
+        fn a_release_forgets_nothing_and_undoes_nothing(
+            live in 1u64..12,
+            canary in prop::option::of((1u64..12, 0.0..=1.0f64)),
+            previous in prop::collection::vec(1u64..12, 0..6),
+            rolled_back in prop::collection::vec(1u64..12, 0..4),
+            version in 1u64..12,
+            percent in prop::option::of(0u8..=100),
+            same_commit: bool,
+            force: bool,
+        ) {
+            let mut current = alias(live, "main", &previous);
+            let old = Record::parse(&current.description).expect("a record");
+            current.description = Record { rolled_back: versions(&rolled_back), ..old }.to_description();
+            current.weights = canary.into_iter().map(|(version, weight)| (Version(version), weight)).collect();
+            let wanted = Release {
+                commit: if same_commit { OLD } else { NEW }.to_owned(),
+                share: percent.map(|percent| share(&percent.to_string())),
+                force,
+                ..release("main", version)
+            };
+            let relation = if same_commit { Relation::Same } else { Relation::Newer };
+            let step = decide(Some(&current), &wanted, |_| relation);
+            if let Ok(Move::Update(update)) = &step {
+                let record = update.record.as_ref().expect("a release has a record");
+                prop_assert_eq!((&record.commit, record.is_of("main")), (&wanted.commit, true));
+                prop_assert!(update.version.0 == live || record.previous.contains(&Version(live)));
+                // All traffic goes to what is live and to what is released.
+                match update.split {
+                    None => prop_assert_eq!(update.version, wanted.version),
+                    Some(split) => {
+                        prop_assert_eq!((update.version.0, split.version), (live, wanted.version));
+                        prop_assert_eq!(Some(split.share), wanted.share);
+                    }
+                }
+                let kept = previous.iter().filter(|before| **before != version);
+                prop_assert!(kept.into_iter().all(|before| record.previous.contains(&Version(*before))));
+            }
+            let under_way = canary.is_some_and(|(canary, _)| canary == version);
+            if under_way && percent.is_none() {
+                prop_assert!(matches!(step, Err(Refusal::UnderWay(_))), "promoted: {step:?}");
+            } else if rolled_back.contains(&version) && !force && !under_way {
+                prop_assert!(step.is_err(), "undone: {step:?}");
+            }
+        }
+
         #[test]
         fn every_branch_gets_a_legal_name(branch in ".{0,400}") {
             let name = AliasName::of_branch(&branch).0;

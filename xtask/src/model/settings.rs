@@ -153,6 +153,14 @@ mod tests {
     }
 
     #[test]
+    fn thresholds_are_the_usual_ones_unless_named() {
+        let text = filled_in(PROD).replacen('{', r#"{"canary": {"min_invocations": 7},"#, 1);
+        let canary = Settings::parse(&text).expect("it is good").canary;
+        assert_eq!(canary, Thresholds { min_invocations: 7, ..Thresholds::default() });
+        assert!(Settings::parse(&text.replace("min_invocations", "minimum")).is_err());
+    }
+
+    #[test]
     fn mistakes_are_refused() {
         for (from, to) in [
             ("123456789012", "12345678901"),
