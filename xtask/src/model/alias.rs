@@ -131,12 +131,14 @@ pub(crate) fn decide(
     relation: impl FnOnce(&str) -> Relation,
 ) -> Result<Move, Refusal> {
     let version = release.version;
+    // All of the traffic is no share: the version becomes the primary, as in any release.
+    let (share, all) = (release.share.filter(|share| *share != Share::ALL), release.share == Some(Share::ALL));
     let record = |previous, rolled_back| Record {
         rolled_back,
         ..Record::new(&release.branch, &release.commit, release.dirty, previous)
     };
     let Some(current) = current else {
-        return match release.share {
+        return match share {
             Some(_) => Err(Refusal::NoPrimary),
             None => Ok(Move::Create { version, record: record(Vec::new(), Vec::new()) }),
         };
@@ -149,17 +151,22 @@ pub(crate) fn decide(
         let without = |versions: &[Version]| versions.iter().copied().filter(|v| *v != version).collect::<Vec<_>>();
         (without(&old.previous), without(&old.rolled_back))
     });
-    let split = match (current.split(), release.share) {
+    let split = match (current.split(), share) {
         // The primary itself has no share beside itself.
         (None, Some(share)) if version != current.version => Some(Split { version, share }),
         (Some(split), Some(share)) if version == split.version => Some(Split { version, share }),
         (Some(split), Some(_)) => return Err(Refusal::OtherCanary(split)),
-        // Of the same commit it may have another number: a version that was published again.
-        (Some(split), None)
-            if version == split.version
-                || (version != current.version && old.as_ref().is_some_and(|old| old.commit == release.commit)) =>
-        {
-            return Err(Refusal::UnderWay(split));
+        (Some(split), None) if version == split.version && !all => return Err(Refusal::UnderWay(split)),
+        (Some(split), None) if ![split.version, current.version].contains(&version) => {
+            // Of the same commit it may have another number: a version that was published again.
+            if old.as_ref().is_some_and(|old| old.commit == release.commit) {
+                return Err(Refusal::UnderWay(split));
+            }
+            // The record would not say that the canary was ever there.
+            if !release.force {
+                return Err(Refusal::OtherCanary(split));
+            }
+            None
         }
         _ => None,
     };
@@ -353,10 +360,28 @@ mod tests {
             wanted.version = Version(version);
             assert_eq!(decide(Some(&current), &wanted, |_| Relation::Same), Err(Refusal::UnderWay(under_way)));
         }
+        let newer = Release { commit: "3".repeat(40), ..release("main", 6) };
+        assert_eq!(decide(Some(&current), &newer, |_| Relation::Newer), Err(Refusal::OtherCanary(under_way)));
+        let forced = decide(Some(&current), &Release { force: true, ..newer.clone() }, |_| Relation::Newer);
+        let record = Record::new("main", &newer.commit, false, versions(&[4, 3]));
+        assert_eq!(forced, Ok(update(6, None, record)));
         for version in [4, 6] {
             let third = Release { share: Some(share("10")), ..release("main", version) };
             assert_eq!(decide(Some(&current), &third, |_| Relation::Newer), Err(Refusal::OtherCanary(under_way)));
         }
+    }
+
+    #[test]
+    fn all_of_the_traffic_is_a_release() {
+        let wanted = Release { share: Some(Share::ALL), ..release("main", 5) };
+        let record = |previous: &[u64]| Record::new("main", NEW, false, versions(previous));
+        let first = decide(None, &wanted, |_| panic!("there is no record"));
+        assert_eq!(first, Ok(Move::Create { version: Version(5), record: record(&[]) }));
+        let mut current = alias(4, "main", &[3]);
+        let moved = Ok(update(5, None, record(&[4, 3])));
+        assert_eq!(decide(Some(&current), &wanted, |_| Relation::Newer), moved);
+        current.weights.insert(Version(5), 0.1);
+        assert_eq!(decide(Some(&current), &wanted, |_| Relation::Newer), moved);
     }
 
     proptest! {
@@ -394,6 +419,7 @@ mod tests {
                     Some(split) => {
                         prop_assert_eq!((update.version.0, split.version), (live, wanted.version));
                         prop_assert_eq!(Some(split.share), wanted.share);
+                        prop_assert_ne!(split.share, Share::ALL);
                     }
                 }
                 let kept = previous.iter().filter(|before| **before != version);

@@ -108,7 +108,10 @@ impl Refusal {
             Self::UnderWay(_) => {
                 "`cargo xtask promote` gives it all the traffic, `--weight` another share, `cargo xtask rollback` none"
             }
-            Self::OtherCanary(_) | Self::IsCanary(_) => "end it first: `cargo xtask promote` or `cargo xtask rollback`",
+            Self::OtherCanary(_) => {
+                "end it first: `cargo xtask promote` or `cargo xtask rollback`; without `--weight` also `--force` does"
+            }
+            Self::IsCanary(_) => "end it first: `cargo xtask promote` or `cargo xtask rollback`",
             Self::NoPrimary | Self::NoAlias => "deploy the branch without `--weight` first",
             Self::NoCanary { .. } => "begin one with `cargo xtask deploy --weight 10`",
             Self::Moved | Self::Overtaken { .. } => {
