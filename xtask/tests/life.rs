@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::io::{Cursor, Write};
 use std::process::Stdio;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use zip::write::SimpleFileOptions;
 
 const FUNCTIONS: &str = "/2015-03-31/functions";
@@ -195,12 +195,16 @@ fn shifts_a_canary() {
     }
     life.says("alias --weight 10", "1 -> 1 (10 % to 2)");
     life.says("alias --weight 10", "1 (10 % to 2), as before");
+    let status = life.checkout.json(&["status"])["functions"][0]["aliases"][0].clone();
+    assert_eq!(json!([status["version"], status["commit_of"]]), json!(["1", "2"]), "the commit is the canary's");
     assert_eq!(life.alias(), json!(["1", {"2": 0.1}, [], []]));
     life.run("alias").fails_with(&["canary of this release is under way", "promote"]);
     let output = life.checkout.read("terraform/output.json");
 
     life.change(3);
-    life.run("alias --weight 10").fails_with(&["another version is under way: 10 % to 2", "promote"]);
+    for line in ["alias --weight 10", "alias"] {
+        life.run(line).fails_with(&["another version is under way: 10 % to 2", "promote", "--force"]);
+    }
     std::fs::remove_file(life.checkout.path("terraform/output.json")).expect("it was there");
     life.says("promote --weight 50", "1 (10 % to 2) -> 1 (50 % to 2)");
     life.says("promote", "1 (50 % to 2) -> 2");
@@ -223,6 +227,35 @@ fn shifts_a_canary() {
     life.change(5);
     life.run("alias --weight 10").fails_with(&["different roles", "role/first", "role/second", "without `--weight`"]);
     life.says("alias", "1 -> 5");
+}
+
+/// Each is one write, so that nothing is half done: the same command completes, or it is done already.
+#[test]
+fn killed_at_any_point() {
+    const ROUNDS: u64 = 12;
+    let life = Life::new();
+    life.change(1);
+    life.says("alias", "new -> 1");
+    life.change(2);
+    for round in 0..ROUNDS {
+        life.says("alias --force --weight 10", "1 -> 1 (10 % to 2)");
+        let canary = json!(["1", {"2": 0.1}, [], []]);
+        let (line, done) = match round % 2 {
+            0 => ("promote", json!(["2", {}, ["1"], []])),
+            _ => ("rollback", json!(["1", {}, [], ["2"]])),
+        };
+        let mut child = life.checkout.command(&[line]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect(line);
+        std::thread::sleep(Duration::from_millis(round * 300 / ROUNDS));
+        child.kill().expect("it is our own");
+        child.wait().expect("it is over");
+        let found = life.alias();
+        assert!(found == canary || found == done, "{line} left {found}");
+        if found == canary {
+            assert_eq!(life.run(line).code, Some(0));
+            assert_eq!(life.alias(), done);
+        }
+        life.run("rollback --to 1");
+    }
 }
 
 #[test]

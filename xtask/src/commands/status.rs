@@ -47,7 +47,9 @@ struct AliasStatus {
     weights: BTreeMap<String, f64>,
     /// The same as a share in percent.
     split: Option<Split>,
+    /// What was released last; `commit_of` is the version that was made of it, which need not be the live one.
     commit: Option<String>,
+    commit_of: Option<Version>,
     /// The commit's first line, where the commit is in this clone.
     subject: Option<String>,
     dirty: Option<bool>,
@@ -95,12 +97,18 @@ fn observe(project: &Project, environment: &Environment, aws: &Aws) -> Result<Re
 fn described(alias: Alias, there: &BTreeSet<Version>, url: Option<FunctionUrl>, git: Option<&Git>) -> AliasStatus {
     let record = Record::parse(&alias.description);
     let commit = record.as_ref().map(|record| record.commit.clone());
+    let split = alias.split();
+    // A canary is the last release, and so is the newest of what was rolled back.
+    let commit_of = record.as_ref().map(|record| {
+        split.map(|split| split.version).or_else(|| record.rolled_back.first().copied()).unwrap_or(alias.version)
+    });
     AliasStatus {
         drift: drift(&alias, there),
-        split: alias.split(),
+        split,
         branch: record.as_ref().map(|record| record.branch.clone()),
         subject: commit.as_deref().zip(git).and_then(|(commit, git)| git.subject(commit)),
         commit,
+        commit_of,
         dirty: record.as_ref().map(|record| record.dirty),
         rolled_back: record.as_ref().map(|record| record.rolled_back.clone()).unwrap_or_default(),
         previous: record.map(|record| record.previous).unwrap_or_default(),

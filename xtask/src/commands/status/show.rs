@@ -49,6 +49,7 @@ struct Row<'a> {
     alias: &'a AliasStatus,
     /// `4`, or `4 (10 % to 5)`.
     traffic: String,
+    /// Of the live version; empty where the record has another's.
     commit: String,
     age: String,
     subject: &'a str,
@@ -57,14 +58,14 @@ struct Row<'a> {
 impl<'a> Row<'a> {
     fn new(alias: &'a AliasStatus, function: &FunctionStatus) -> Self {
         let split = alias.split.map(|split| format!(" ({split})")).unwrap_or_default();
-        let short = alias.commit.as_deref().map_or("-", |commit| commit.get(..7).unwrap_or(commit));
         let published = function.versions.iter().find(|published| published.version == alias.version);
+        let of_live = alias.commit_of.is_none_or(|version| version == alias.version);
         Self {
             alias,
             traffic: format!("{}{split}", alias.version),
-            commit: format!("{short}{}", if alias.dirty == Some(true) { "+" } else { "" }),
+            commit: if of_live { short(alias) } else { "-".to_owned() },
             age: age(now(), published.map_or("", |published| published.last_modified.as_str())),
-            subject: alias.subject.as_deref().unwrap_or_default(),
+            subject: alias.subject.as_deref().filter(|_| of_live).unwrap_or_default(),
         }
     }
 
@@ -74,6 +75,10 @@ impl<'a> Row<'a> {
         let AliasStatus { alias, branch, previous, rolled_back, url, drift, .. } = self.alias;
         let branch = branch.as_ref().filter(|branch| *branch != alias).map(|branch| format!("branch `{branch}`"));
         let mut notes: Vec<_> = branch.into_iter().collect();
+        if let Some(version) = self.alias.commit_of.filter(|version| *version != self.alias.version) {
+            let subject = self.alias.subject.as_deref().unwrap_or_default();
+            notes.push(format!("{version} is {} {subject}", short(self.alias)).trim_end().to_owned());
+        }
         if !rolled_back.is_empty() {
             notes.push(format!("rolled back from {}", list(rolled_back)));
         }
@@ -84,6 +89,12 @@ impl<'a> Row<'a> {
         notes.extend(drift.iter().map(|drift| format!("drift: {drift}")));
         notes
     }
+}
+
+/// `1234567`, with a `+` for changes that are in no commit.
+fn short(alias: &AliasStatus) -> String {
+    let commit = alias.commit.as_deref().map_or("-", |commit| commit.get(..7).unwrap_or(commit));
+    format!("{commit}{}", if alias.dirty == Some(true) { "+" } else { "" })
 }
 
 fn table(f: &mut fmt::Formatter<'_>, rows: &[Row<'_>], columns: usize) -> fmt::Result {
