@@ -64,19 +64,25 @@ pub(crate) fn check_jsonschema(target: &Path) -> Result<PathBuf> {
 }
 
 /// A virtual environment with exactly what `pins` names. Its folder is named after the pins, so that other pins are
-/// another folder; a stamp, written last, tells a whole one from one that a kill left half made.
+/// another folder; a stamp, written last, tells a whole one from one that a kill left half made. The stamp holds the
+/// folder's real path: every program in it begins with that, so in a checkout that was moved none would start.
 fn python_tool(target: &Path, name: &str, pins: &str) -> Result<PathBuf> {
-    let folder = target.join("tools").join(format!("{name}-{}", &sha256(pins.as_bytes()).hex[..12]));
+    let tools = target.join("tools");
+    std::fs::create_dir_all(&tools).with_context(|| format!("cannot make the folder `{}`", tools.display()))?;
+    let tools = tools.canonicalize().with_context(|| format!("cannot find `{}`", tools.display()))?;
+    let folder = tools.join(format!("{name}-{}", &sha256(pins.as_bytes()).hex[..12]));
     let stamp = folder.join("complete");
-    if stamp.is_file() {
+    let place = folder.as_os_str().as_encoded_bytes();
+    let is_whole = || std::fs::read(&stamp).is_ok_and(|found| found == place);
+    if is_whole() {
         return Ok(folder);
     }
     let _lock = files::lock(&folder.with_extension("lock"), PATIENCE)?;
-    if stamp.is_file() {
+    if is_whole() {
         return Ok(folder);
     }
     crate::ui::step_with("install", || fill(&folder, pins, name), |()| format!("{name}, pinned"))?;
-    files::write(&stamp, b"")?;
+    files::write(&stamp, place)?;
     Ok(folder)
 }
 
@@ -194,6 +200,24 @@ fn download(program: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As when the folder of a clone is renamed, or was reached through a link that is gone.
+    #[test]
+    fn tools_of_a_checkout_that_was_moved() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [first, link, second] = ["first", "link", "second"].map(|name| folder.path().join(name));
+        std::fs::create_dir(&first).expect("a folder");
+        std::os::unix::fs::symlink(&first, &link).expect("a link");
+        let starts = |target: &Path| {
+            let tool = python_tool(target, "nothing", "").expect("it can be installed");
+            Tool::new(tool.join("bin/pip")).args(["--version"]).run(folder.path()).expect("it starts");
+        };
+        starts(&link);
+        std::fs::remove_file(&link).expect("the link goes");
+        starts(&first);
+        std::fs::rename(&first, &second).expect("the folder moves");
+        starts(&second);
+    }
 
     #[test]
     fn terraform_versions() {

@@ -127,15 +127,22 @@ impl Tool {
 
     /// The error for a run that failed.
     pub(crate) fn failure(&self, finished: &Finished) -> anyhow::Error {
-        const LINES: usize = 40;
-        let output = format!("{}\n{}", String::from_utf8_lossy(&finished.stdout), finished.stderr);
-        let lines: Vec<_> = output.trim().lines().collect();
-        let end = lines[lines.len().saturating_sub(LINES)..].join("\n");
+        // The end of each: a compiler's progress on one must not drown the failed test on the other.
+        let [progress, output] = [finished.stderr.as_bytes(), finished.stdout.as_slice()].map(end);
         with_hint(
-            anyhow::Error::msg(end).context(format!("`{}` failed", self.shown())),
+            anyhow::Error::msg(format!("{progress}\n{output}").trim().to_owned())
+                .context(format!("`{}` failed", self.shown())),
             "the cause stands in the output above; `-v` shows all of it",
         )
     }
+}
+
+/// The last lines of what a tool wrote.
+fn end(output: &[u8]) -> String {
+    const LINES: usize = 40;
+    let output = String::from_utf8_lossy(output);
+    let lines: Vec<_> = output.trim().lines().collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
 }
 
 /// The command line of a running process; `None` when there is none with this id.
