@@ -177,7 +177,7 @@ impl Lambda {
     /// With an alias that points at `version` already.
     fn at(version: u64, record: &Record, twist: impl FnMut(usize) -> Twist + Send + 'static) -> Self {
         let lambda = Self::new(twist);
-        lambda.fake().store(version, &record.to_description(), json!({"9": 0.5}));
+        lambda.fake().store(version, &record.to_description(), json!({}));
         lambda
     }
 
@@ -272,10 +272,13 @@ fn creates_an_alias_that_is_not_there() {
 fn moves_an_alias_and_clears_its_weights() {
     let git = History::new(2);
     let lambda = Lambda::at(4, &git.record(0, &[3]), |_| Twist::None);
-    let moved = lambda.release(&git.source(1), 5).expect("it moves");
+    lambda.fake().store(4, &git.record(0, &[3]).to_description(), json!({"9": 0.5}));
+    let mut source = git.source(1);
+    source.options.force = true;
+    let moved = lambda.release(&source, 5).expect("it moves");
     assert_eq!(moved.previous, Some(Version(4)));
     let fake = lambda.fake();
-    assert_eq!(fake.updates(), ["r1"]);
+    assert_eq!(fake.updates(), ["r2"]);
     assert_eq!((fake.now().version, fake.now().record()), (5, git.record(1, &[4, 3])));
     assert_eq!(fake.now().weights, json!({}));
 }
