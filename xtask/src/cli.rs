@@ -72,6 +72,10 @@ pub(crate) enum Command {
     History,
     /// What is live: aliases, versions, code storage
     Status,
+    /// Delete versions that nobody needs; says which and why, and deletes with --yes
+    Prune(Prune),
+    /// Remove a branch's alias, its URL, and the versions and role that only it used
+    Teardown(Teardown),
     /// The local AWS on this machine
     #[command(subcommand)]
     Local(Local),
@@ -172,6 +176,36 @@ pub(crate) struct Deploy {
     /// Give the branch's alias a URL of its own, for whoever signs requests (`iam`) or for anybody (`public`)
     #[arg(long, value_name = "CALLERS", num_args = 0..=1, default_missing_value = "iam")]
     pub(crate) url: Option<PreviewUrl>,
+}
+
+#[derive(Debug, Args, Clone, Copy)]
+pub(crate) struct Prune {
+    /// Delete; without it only the plan is shown
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) dry_run: DryRun,
+    /// Keep the newest N versions, and the last N of every alias's release record
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) keep: u16,
+    /// Keep what was published in the last DAYS days: a deploy may be under way with it
+    #[arg(long, value_name = "DAYS", default_value_t = 7)]
+    pub(crate) older_than: u16,
+    /// First remove the aliases, with their URLs, of branches that the remote `origin` does not have any more
+    #[arg(long)]
+    pub(crate) stale_branches: bool,
+    /// Calls a second at most; 0 for no limit. Lambda allows 15 to all of an account together
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) rate: u32,
+}
+
+#[derive(Debug, Args, Clone, Copy)]
+pub(crate) struct Teardown {
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) dry_run: DryRun,
 }
 
 #[derive(Debug, Subcommand)]

@@ -44,6 +44,8 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Invoke(invoke) => commands::invoke::run(global, invoke),
         Command::History => commands::history::run(global),
         Command::Status => commands::status::run(global),
+        Command::Prune(prune) => commands::prune::run(global, *prune),
+        Command::Teardown(teardown) => commands::teardown::run(global, *teardown),
         Command::Local(local) => commands::local::run(global, local),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "cargo-xtask", &mut std::io::stdout());

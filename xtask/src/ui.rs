@@ -42,6 +42,20 @@ pub(crate) fn step_with<T>(
     .map(|shown| shown.0)
 }
 
+/// A bar for work of many like parts: how many are done, and how long the rest will take. Says nothing where stderr is no
+/// terminal; clear it when all is done.
+pub(crate) fn bar(name: &str, parts: usize) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(parts as u64);
+    if let Ok(style) = ProgressStyle::with_template("{prefix:>10} {bar:30} {pos}/{len}  {msg}  {eta} left") {
+        bar.set_style(style);
+    }
+    bar.set_prefix(name.to_owned());
+    bar
+}
+
 /// One line on stderr under the name of its step.
 pub(crate) fn say(name: &str, text: &str) {
     eprintln!("{} {text}", bold(&format!("{name:>10}")));

@@ -2,6 +2,7 @@
 
 use super::alias::Source;
 use super::build::{Built, build};
+use super::roles::Role;
 use super::roots::{self, Roots};
 use super::{bootstrap, gateway};
 use crate::cli::{Apply, Global, Refresh};
@@ -110,7 +111,7 @@ pub(crate) fn plan(global: &Global, refresh: Refresh) -> Result<ExitCode> {
     if refresh.refresh {
         // The drift check looks at every root that exists, not only at what a deploy would change.
         for role in stage.roles.iter().filter(|role| before.roles().contains(&role.name)) {
-            plans.push(ui::step_with("plan", || stage.plan_role(role), |_| format!("role {}", role.name))?);
+            plans.push(ui::step_with("plan", || role.plan(&roots), |_| format!("role {}", role.name))?);
         }
         if gateway::outputs(&roots)?.outputs.is_some() {
             let plan = || gateway::plan(&roots, &before.lambdas());
@@ -206,14 +207,6 @@ pub(crate) struct Stage<'a> {
     roles: Vec<Role>,
 }
 
-/// A function's role: its name ends in the hash of what it allows, so another policy is another role.
-#[derive(Debug)]
-struct Role {
-    function: String,
-    name: String,
-    policy: String,
-}
-
 impl<'a> Stage<'a> {
     pub(crate) fn new(roots: &'a Roots<'a>) -> Result<Self> {
         let mut sources = roots::sources(&roots.project.root.join("terraform"))?;
@@ -222,7 +215,7 @@ impl<'a> Stage<'a> {
         for function in &roots.project.functions {
             require_entry(function, &sources)?;
         }
-        let roles = roots.project.functions.iter().map(role).collect::<Result<Vec<_>>>()?;
+        let roles = roots.project.functions.iter().map(Role::of).collect::<Result<Vec<_>>>()?;
         Ok(Self { roots, sources, roles })
     }
 
@@ -319,43 +312,11 @@ impl<'a> Stage<'a> {
                 lambdas.values().map(|lambda| &lambda.role_arn).find(|arn| arn.ends_with(&format!("/{}", role.name)));
             let arn = match known {
                 Some(arn) => arn.clone(),
-                None => ui::step_with("role", || self.make_role(role), |_| role.name.clone())?,
+                None => ui::step_with("role", || role.make(self.roots), |_| role.name.clone())?,
             };
             arns.insert(role.function.clone(), arn);
         }
         Ok(arns)
-    }
-
-    fn make_role(&self, role: &Role) -> Result<String> {
-        #[derive(Deserialize)]
-        struct Made {
-            role_arn: Output<String>,
-        }
-        let root = self.role_root(&role.name);
-        root.apply(&self.role_variables(role))?;
-        let made: Made = serde_json::from_slice(&root.outputs()?).context("the role's state has no `role_arn`")?;
-        Ok(made.role_arn.value)
-    }
-
-    fn plan_role(&self, role: &Role) -> Result<(bool, String)> {
-        self.role_root(&role.name).plan(&self.role_variables(role))
-    }
-
-    fn role_root(&self, name: &str) -> Root<'_> {
-        let adoptable = vec![
-            ("aws_iam_role.this".to_owned(), name.to_owned()),
-            ("aws_iam_role_policy.this".to_owned(), format!("{name}:permissions")),
-        ];
-        self.roots.root("terraform/role", &format!("roles/{name}"), adoptable)
-    }
-
-    fn role_variables(&self, role: &Role) -> Value {
-        let mut variables = self.roots.variables();
-        variables["function"] = json!(role.function);
-        variables["role_name"] = json!(role.name);
-        variables["policy"] = json!(role.policy);
-        variables["permissions_boundary"] = json!(self.roots.boundary());
-        variables
     }
 
     /// The ARNs that the roles have or will have.
@@ -390,22 +351,4 @@ fn require_entry(function: &Function, sources: &BTreeMap<String, String>) -> Res
         format!("write `{file}` after the model of `terraform/api_backend.tf`, and its line in `terraform/outputs.tf`");
         "the crate `{name}` is a function, but Terraform has no entry for it"
     );
-}
-
-fn role(function: &Function) -> Result<Role> {
-    let path = function.folder.join("iam-policy.json");
-    let text = fs::read(&path)
-        .with_context(|| format!("cannot read `{}`", path.display()))
-        .hint("write what the function may do there, as an IAM policy document")?;
-    let policy: Value = serde_json::from_slice(&text)
-        .with_context(|| format!("`{}` is not JSON", path.display()))
-        .hint("see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html")?;
-    let policy = policy.to_string();
-    // Lambda's and IAM's names may have 64 characters both.
-    let stem: String = function.name.chars().take(64 - 13).collect();
-    Ok(Role {
-        name: format!("{stem}-{}", &sha256(policy.as_bytes()).hex[..12]),
-        function: function.name.clone(),
-        policy,
-    })
 }

@@ -11,11 +11,14 @@ pub(crate) mod history;
 pub(crate) mod invoke;
 pub(crate) mod local;
 pub(crate) mod promote;
+pub(crate) mod prune;
+mod roles;
 pub(crate) mod rollback;
 pub(crate) mod roots;
 pub(crate) mod smoke;
 pub(crate) mod status;
 pub(crate) mod swap;
+pub(crate) mod teardown;
 
 use crate::cli::Global;
 use anyhow::Result;

@@ -20,6 +20,8 @@ use std::time::SystemTime;
 
 mod show;
 
+pub(crate) use show::storage_text;
+
 /// `status --json`.
 #[derive(Debug, Serialize)]
 struct Report {
@@ -87,10 +89,8 @@ fn observe(project: &Project, environment: &Environment, aws: &Aws) -> Result<Re
     let functions = functions.collect::<Result<Vec<FunctionStatus>>>()?;
     let storage = aws.storage()?;
     let published = functions.iter().flat_map(|function| &function.versions);
-    let published: Vec<_> = published
-        .filter_map(|published| Some((seconds_since_epoch(&published.last_modified)?, published.code_size)))
-        .collect();
-    let storage_days_left = days_left(&published, now(), storage.used_bytes, storage.limit_bytes);
+    let published = published.map(|published| (published.last_modified.as_str(), published.code_size));
+    let storage_days_left = days_left_of(published, storage);
     Ok(Report { environment: environment.name.clone(), functions, storage, storage_days_left })
 }
 
@@ -117,6 +117,12 @@ fn described(alias: Alias, there: &BTreeSet<Version>, url: Option<FunctionUrl>, 
         alias: alias.name,
         url,
     }
+}
+
+/// Days until the storage is full, from when each version was published and its bytes.
+pub(crate) fn days_left_of<'a>(published: impl Iterator<Item = (&'a str, i64)>, storage: Storage) -> Option<u64> {
+    let published: Vec<_> = published.filter_map(|(time, bytes)| Some((seconds_since_epoch(time)?, bytes))).collect();
+    days_left(&published, now(), storage.used_bytes, storage.limit_bytes)
 }
 
 /// Seconds since 1970.

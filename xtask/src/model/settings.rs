@@ -1,8 +1,10 @@
 //! What an environment is and what it allows: `terraform/environments/<env>.tfvars.json`.
 
 use super::canary::Thresholds;
+use super::version::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// What resources are named and tagged after. Rename it before the first `bootstrap`, not after.
 pub(crate) const PROJECT: &str = "lambda-template";
@@ -33,6 +35,9 @@ pub(crate) struct Settings {
     /// What `promote --verify` holds a canary to.
     #[serde(default)]
     pub(crate) canary: Thresholds,
+    /// Versions that `prune` must keep: function to version to what for.
+    #[serde(default)]
+    pub(crate) pinned_versions: BTreeMap<String, BTreeMap<Version, String>>,
 }
 
 /// Who may call the URL of a branch's alias.

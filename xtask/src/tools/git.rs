@@ -2,6 +2,7 @@
 
 use crate::error::{Hint, bail_hint};
 use crate::model::alias::Relation;
+use crate::tools::process::Tool;
 use anyhow::{Context, Result};
 use git2::{Oid, Repository, StatusOptions};
 use std::path::Path;
@@ -55,6 +56,28 @@ impl Git {
     pub(crate) fn subject(&self, commit: &str) -> Option<String> {
         let commit = self.0.find_commit(Oid::from_str(commit).ok()?).ok()?;
         commit.summary().ok().flatten().map(str::to_owned)
+    }
+
+    /// The branches of the remote `origin`. The git program asks, since it knows the user's keys and helpers; libgit2 is
+    /// built without network transports.
+    ///
+    /// # Errors
+    /// There is no such remote, it cannot be reached, or it has no branch at all, by which nobody should judge.
+    pub(crate) fn remote_branches(&self) -> Result<Vec<String>> {
+        let folder = self.0.workdir().unwrap_or_else(|| self.0.path());
+        // It must not wait for a password that nobody types.
+        let list =
+            Tool::new("git").args(["ls-remote", "--heads", "origin"]).env("GIT_TERMINAL_PROMPT", "0").run(folder);
+        let list = list
+            .context("cannot list the branches of the remote `origin`")
+            .hint("name the repository with `git remote add origin URL`, and see that `git ls-remote` works")?;
+        let list = String::from_utf8_lossy(&list);
+        let names = list.lines().filter_map(|line| line.split_once("\trefs/heads/"));
+        let branches: Vec<_> = names.map(|(_, name)| name.to_owned()).collect();
+        if branches.is_empty() {
+            bail_hint!("push first"; "the remote `origin` has no branch, so by it every branch would be gone");
+        }
+        Ok(branches)
     }
 
     /// How `commit` stands to `recorded`.

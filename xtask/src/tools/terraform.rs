@@ -202,6 +202,20 @@ impl Root<'_> {
         }
     }
 
+    /// Destroys all that the state holds. A run that was killed before is waited for, and its lock is broken.
+    pub(crate) fn destroy(&self, variables: &Value) -> Result<()> {
+        let _lock = self.lock()?;
+        self.init()?;
+        let file = self.variables(variables)?;
+        let mut killed = self.wait_for_orphan()?;
+        let tool = self.tool(&["destroy", "-auto-approve", "-no-color"]).args([&file]);
+        let finished = self.change(&tool, &mut killed)?;
+        if finished.code.is_some() {
+            let _ = fs::remove_file(self.note());
+        }
+        if finished.success() { Ok(()) } else { Err(tool.failure(&finished)) }
+    }
+
     /// Takes what exists into the state.
     fn import(&self, file: &str, address: &str, id: &str, killed: &mut Option<Running>) -> Result<Finished> {
         let finished = self.change(&self.tool(&["import", "-no-color"]).args([file, address, id]), killed)?;

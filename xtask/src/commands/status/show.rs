@@ -34,15 +34,20 @@ impl fmt::Display for Report {
                 writeln!(f, "  {version:<7}  {age:<4}  {size:<7}  {code}")?;
             }
         }
-        let Storage { used_bytes, limit_bytes } = self.storage;
-        let [used, limit] = [used_bytes, limit_bytes].map(|bytes| ui::bytes(u64::try_from(bytes).unwrap_or(0)));
-        writeln!(f, "code storage: {used} of {limit}")?;
-        match self.storage_days_left {
-            Some(days) if days > FAR => writeln!(f, "  full in years at the pace of the last 30 days"),
-            Some(days) => writeln!(f, "  full in {days} days at the pace of the last 30"),
-            None => Ok(()),
-        }
+        f.write_str(&storage_text(self.storage, self.storage_days_left))
     }
+}
+
+/// The account's code storage, and how long it will last.
+pub(crate) fn storage_text(storage: Storage, days_left: Option<u64>) -> String {
+    let [used, limit] =
+        [storage.used_bytes, storage.limit_bytes].map(|bytes| ui::bytes(u64::try_from(bytes).unwrap_or(0)));
+    let forecast = match days_left {
+        Some(days) if days > FAR => "  full in years at the pace of the last 30 days\n".to_owned(),
+        Some(days) => format!("  full in {days} days at the pace of the last 30\n"),
+        None => String::new(),
+    };
+    format!("code storage: {used} of {limit}\n{forecast}")
 }
 
 struct Row<'a> {

@@ -1,7 +1,7 @@
 //! An account of AWS: the caller's credentials, or those that CircleCI's token is exchanged for.
 
 use super::{Aws, failed, retries, runtime, timeouts};
-use crate::error::{Hint, bail_hint};
+use crate::error::Hint;
 use crate::model::settings::Settings;
 use crate::tools::http;
 use anyhow::{Context, Result, anyhow};
@@ -90,30 +90,6 @@ impl Aws {
         }
     }
 
-    /// Whether these credentials reach the bucket.
-    pub(crate) fn has_bucket(&self, bucket: &str) -> Result<bool> {
-        Ok(self.signed("s3", "HEAD", &self.bucket_url(bucket), "")?.0 == 200)
-    }
-
-    /// Makes the bucket for Terraform's state, unless it is there. Terraform itself can't: it wants to write there first.
-    pub(crate) fn make_bucket(&self, bucket: &str) -> Result<()> {
-        // The region that needs no constraint may not have one.
-        let body = match self.region() {
-            "us-east-1" => String::new(),
-            region => format!(
-                "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
-            ),
-        };
-        let (status, answer) = self.signed("s3", "PUT", &self.bucket_url(bucket), &body)?;
-        if status == 200 || answer.contains("BucketAlreadyOwnedByYou") {
-            return Ok(());
-        }
-        bail_hint!(
-            "check what these credentials may do; `bootstrap` is for an administrator of the account";
-            "AWS refused to make bucket `{bucket}`: status {status}: {answer}"
-        )
-    }
-
     /// Whether the HTTP API exists.
     pub(crate) fn has_api(&self, id: &str) -> Result<bool> {
         let region = self.region();
@@ -126,13 +102,6 @@ impl Aws {
 
     pub(super) fn region(&self) -> &str {
         self.sdk.region().map_or("us-east-1", AsRef::as_ref)
-    }
-
-    fn bucket_url(&self, bucket: &str) -> String {
-        match self.sdk.endpoint_url() {
-            Some(endpoint) => format!("{}/{bucket}", endpoint.trim_end_matches('/')),
-            None => format!("https://{bucket}.s3.{}.amazonaws.com/", self.region()),
-        }
     }
 
     /// One signed request to a service for which an SDK would be a long build and no help.

@@ -18,8 +18,12 @@ pub(crate) enum Swap {
 impl Aws {
     /// All aliases, by name.
     pub(crate) fn aliases(&self, lambda: &str) -> Result<Vec<Alias>> {
+        self.runtime.block_on(self.list_aliases(lambda))
+    }
+
+    pub(super) async fn list_aliases(&self, lambda: &str) -> Result<Vec<Alias>> {
         let pages = self.lambda.list_aliases().function_name(lambda).into_paginator().items().send();
-        match self.runtime.block_on(pages.collect::<Result<Vec<_>, _>>()) {
+        match pages.collect::<Result<Vec<_>, _>>().await {
             Ok(all) => {
                 let mut aliases = all.into_iter().map(alias).collect::<Result<Vec<_>>>()?;
                 aliases.sort_by(|a, b| a.name.cmp(&b.name));
@@ -70,6 +74,15 @@ impl Aws {
             Ok(_) => Ok(Swap::Done),
             Err(error) if matches!(status(&error), Some(404 | 409 | 412)) => Ok(Swap::Lost),
             Err(error) => Err(failed(&format!("cannot move alias `{name}` of `{lambda}`"), &error)),
+        }
+    }
+
+    /// Deletes an alias; nothing to do where there is none. Its URL would stay behind: delete that first.
+    pub(crate) fn delete_alias(&self, lambda: &str, name: &str) -> Result<()> {
+        match self.runtime.block_on(self.lambda.delete_alias().function_name(lambda).name(name).send()) {
+            Ok(_) => Ok(()),
+            Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(()),
+            Err(error) => Err(failed(&format!("cannot delete alias `{name}` of `{lambda}`"), &error)),
         }
     }
 }

@@ -2,12 +2,15 @@
 
 mod account;
 mod aliases;
+mod bucket;
+mod deletions;
 mod metrics;
 mod urls;
 mod versions;
 
 pub(crate) use account::Account;
 pub(crate) use aliases::Swap;
+pub(crate) use deletions::Outcome;
 pub(crate) use urls::FunctionUrl;
 pub(crate) use versions::{Published, Storage, seconds_since_epoch};
 

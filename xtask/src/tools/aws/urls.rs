@@ -85,7 +85,6 @@ impl Aws {
     }
 
     /// Deletes the URL of an alias; nothing to do when there is none. Deleting the alias alone would leave it behind.
-    #[expect(dead_code, reason = "`teardown` will call it")]
     pub(crate) fn delete_url(&self, lambda: &str, alias: &str) -> Result<()> {
         let call = self.lambda.delete_function_url_config().function_name(lambda).qualifier(alias);
         match self.runtime.block_on(call.send()) {

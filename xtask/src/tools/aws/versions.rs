@@ -84,6 +84,15 @@ impl Aws {
         }
     }
 
+    /// The ARN of the role that `$LATEST` runs with: what the next version is published from.
+    pub(crate) fn latest_role(&self, lambda: &str) -> Result<Option<String>> {
+        match self.runtime.block_on(self.lambda.get_function_configuration().function_name(lambda).send()) {
+            Ok(found) => Ok(found.role),
+            Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(None),
+            Err(error) => Err(failed(&format!("cannot read `$LATEST` of `{lambda}`"), &error)),
+        }
+    }
+
     /// Invokes a version by its number and waits for the answer.
     pub(crate) fn invoke(&self, lambda: &str, qualifier: &str, payload: &[u8]) -> Result<Answer> {
         let call = self.lambda.invoke().function_name(lambda).qualifier(qualifier).payload(Blob::new(payload));

@@ -1,0 +1,75 @@
+//! What `prune` says to a person.
+
+use super::{Fate, Report, Sweep, count};
+use crate::commands::status::{age, now, storage_text};
+use crate::ui;
+use serde::Serialize;
+use std::fmt;
+
+/// The plan alone.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(super) struct Plan<'a>(pub(super) &'a Report);
+
+/// What has changed.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(super) struct Summary<'a>(pub(super) &'a Report);
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Plan(self).fmt(f)?;
+        f.write_str(&storage_text(self.storage, self.storage_days_left))?;
+        f.write_str("nothing was deleted; `--yes` deletes")
+    }
+}
+
+impl fmt::Display for Plan<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { functions, environment, .. } = self.0;
+        functions.iter().try_for_each(|sweep| {
+            writeln!(f, "{}  ({}, environment `{environment}`)", sweep.function, sweep.lambda_name)?;
+            sweep.fmt(f)
+        })
+    }
+}
+
+impl fmt::Display for Sweep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for alias in &self.aliases {
+            writeln!(f, "  alias {alias}  goes: its branch is gone from the remote")?;
+        }
+        let digits = self.versions.first().map_or(1, |fate| fate.version.to_string().len());
+        self.versions.iter().try_for_each(|fate| {
+            let Fate { version, kept, .. } = fate;
+            let (size, age) = (bytes(fate.code_size), age(now(), &fate.last_modified));
+            let version = version.to_string();
+            match kept {
+                Some(reason) => writeln!(f, "  version {version:<digits$}  stays: {reason}"),
+                None => writeln!(f, "  version {version:<digits$}  goes: nobody needs it ({size}, {age} old)"),
+            }
+        })?;
+        self.roles.iter().try_for_each(|role| writeln!(f, "  role {role}  goes: no version runs with it"))
+    }
+}
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { functions, storage, storage_after, storage_days_left, .. } = self.0;
+        let freed: i64 = functions.iter().flat_map(Sweep::going).map(|fate| fate.code_size).sum();
+        writeln!(
+            f,
+            "deleted {} versions ({}), {} aliases, {} roles",
+            count(functions, |sweep| sweep.going().count()),
+            bytes(freed),
+            count(functions, |sweep| sweep.aliases.len()),
+            count(functions, |sweep| sweep.roles.len()),
+        )?;
+        writeln!(f, "code storage was {}", bytes(storage.used_bytes))?;
+        f.write_str(&storage_text(storage_after.unwrap_or(*storage), *storage_days_left))
+    }
+}
+
+fn bytes(count: i64) -> String {
+    ui::bytes(u64::try_from(count).unwrap_or(0))
+}
