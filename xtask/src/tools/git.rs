@@ -65,9 +65,9 @@ impl Git {
     /// There is no such remote, it cannot be reached, or it has no branch at all, by which nobody should judge.
     pub(crate) fn remote_branches(&self) -> Result<Vec<String>> {
         let folder = self.0.workdir().unwrap_or_else(|| self.0.path());
-        // It must not wait for a password that nobody types.
-        let list =
-            Tool::new("git").args(["ls-remote", "--heads", "origin"]).env("GIT_TERMINAL_PROMPT", "0").run(folder);
+        // It must wait neither for a password that nobody types nor for a server that says nothing.
+        let list = Tool::new("git").args(["ls-remote", "--heads", "origin"]).env("GIT_TERMINAL_PROMPT", "0");
+        let list = list.env("GIT_HTTP_LOW_SPEED_LIMIT", "1").env("GIT_HTTP_LOW_SPEED_TIME", "30").run(folder);
         let list = list
             .context("cannot list the branches of the remote `origin`")
             .hint("name the repository with `git remote add origin URL`, and see that `git ls-remote` works")?;

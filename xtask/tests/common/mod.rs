@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
+pub(crate) mod life;
+
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs::{self, File};

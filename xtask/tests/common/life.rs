@@ -1,0 +1,131 @@
+//! A function with a life after its deploys, made by plain HTTP: neither Terraform nor a build may be needed for any of
+//! it, and what is there is seen by other eyes than the SDK's.
+
+use super::{Checkout, Ran, post, send};
+use base64::prelude::{BASE64_STANDARD, Engine};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::io::{Cursor, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
+use zip::write::SimpleFileOptions;
+
+pub(crate) const FUNCTIONS: &str = "/2015-03-31/functions";
+pub(crate) const ROLE: &str = "arn:aws:iam::000000000000:role/first";
+
+/// A checkout whose local AWS has the function, and no alias yet.
+pub(crate) struct Life {
+    pub(crate) checkout: Checkout,
+    pub(crate) endpoint: String,
+}
+
+impl Life {
+    pub(crate) fn new() -> Self {
+        let checkout = Checkout::new();
+        checkout.run(&["local", "up"]);
+        let endpoint = checkout.json(&["local", "status"])["endpoint"].as_str().expect("it runs").to_owned();
+        let life = Self { checkout, endpoint };
+        let body = json!({
+            "FunctionName": "api-backend", "Runtime": "python3.12", "Handler": "index.handler", "Role": ROLE,
+            "Code": {"ZipFile": BASE64_STANDARD.encode(package(0))}, "Timeout": 10,
+        });
+        let (status, answer) = post(&life.endpoint, FUNCTIONS, &body.to_string());
+        assert_eq!(status, 201, "{answer}");
+        life
+    }
+
+    /// What a build and an apply leave: another version, its package, and Terraform's outputs.
+    pub(crate) fn publish(&self, number: u64) {
+        let package = package(number);
+        let digest = BASE64_STANDARD.encode(Sha256::digest(&package));
+        let body = json!({"ZipFile": BASE64_STANDARD.encode(&package), "Publish": true});
+        let path = format!("{FUNCTIONS}/api-backend/code");
+        let (status, answer) = send(&self.endpoint, "PUT", &path, &[], &body.to_string());
+        let answer: Value = serde_json::from_str(&answer).expect("JSON");
+        assert_eq!((status, answer["Version"].as_str()), (200, Some(&*number.to_string())), "{answer}");
+        let zip = self.checkout.path("target/lambda/api-backend/lambda.zip");
+        std::fs::create_dir_all(zip.parent().expect("a folder")).expect("a folder");
+        std::fs::write(zip, package).expect("a package");
+        let arn = "arn:aws:lambda:us-east-1:000000000000:function:api-backend";
+        let lambda = json!({
+            "lambda_name": "api-backend", "lambda_version": number.to_string(), "lambda_arn": arn,
+            "code_sha256": digest, "role_arn": ROLE,
+        });
+        let output = json!({"lambdas": {"value": {"api-backend": lambda}}});
+        self.checkout.write("terraform/output.json", &output.to_string());
+    }
+
+    /// A new commit whose version is `number`.
+    pub(crate) fn change(&self, number: u64) {
+        self.publish(number);
+        self.checkout.write("api-backend/CHANGES", &number.to_string());
+        self.checkout.commit(&format!("change {number}"));
+    }
+
+    pub(crate) fn run(&self, line: &str) -> Ran {
+        self.checkout.run(&line.split(' ').collect::<Vec<_>>())
+    }
+
+    /// What a command that succeeds says at last.
+    #[track_caller]
+    pub(crate) fn says(&self, line: &str, words: &str) {
+        let ran = self.run(line);
+        assert_eq!((ran.code, ran.stdout.trim()), (Some(0), format!("api-backend  main: {words}").as_str()), "{ran}");
+    }
+
+    /// The alias as the local AWS itself has it: version, weights, versions before, versions rolled back.
+    pub(crate) fn alias(&self) -> Value {
+        let path = format!("{FUNCTIONS}/api-backend/aliases/main");
+        let (status, answer) = send(&self.endpoint, "GET", &path, &[], "");
+        assert_eq!(status, 200, "{answer}");
+        let alias: Value = serde_json::from_str(&answer).expect("JSON");
+        let record: Value = serde_json::from_str(alias["Description"].as_str().expect("text")).expect("a record");
+        let weights = &alias["RoutingConfig"]["AdditionalVersionWeights"];
+        let weights = if weights.is_null() { json!({}) } else { weights.clone() };
+        let rolled_back = if record["rolled_back"].is_null() { json!([]) } else { record["rolled_back"].clone() };
+        json!([alias["FunctionVersion"], weights, record["previous"], rolled_back])
+    }
+
+    /// What Lambda would have told CloudWatch of a version behind `main`.
+    pub(crate) fn measured(&self, version: u64, invocations: u32, errors: u32, duration_ms: u32) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        let dimensions = json!([
+            {"Name": "FunctionName", "Value": "api-backend"},
+            {"Name": "Resource", "Value": "api-backend:main"},
+            {"Name": "ExecutedVersion", "Value": version.to_string()},
+        ]);
+        let datum = |metric: &str, value: u32, count: u32| {
+            json!({
+                "MetricName": metric, "Dimensions": dimensions, "Timestamp": now,
+                "Values": [value], "Counts": [count],
+            })
+        };
+        let data = [
+            datum("Invocations", 1, invocations),
+            datum("Errors", 1, errors),
+            datum("Errors", 0, invocations - errors),
+            datum("Duration", duration_ms, invocations),
+        ];
+        let data: Vec<_> = data.into_iter().filter(|datum| datum["Counts"][0] != 0).collect();
+        let headers = [
+            ("X-Amz-Target", "GraniteServiceVersion20100801.PutMetricData"),
+            ("Content-Type", "application/x-amz-json-1.0"),
+        ];
+        let body = json!({"Namespace": "AWS/Lambda", "MetricData": data}).to_string();
+        let (status, answer) = send(&self.endpoint, "POST", "/", &headers, &body);
+        assert_eq!(status, 200, "{answer}");
+    }
+}
+
+/// A function that needs no compiler: it says its number, and fails when it is asked to.
+fn package(number: u64) -> Vec<u8> {
+    let code = format!(
+        "import json\n\
+         def handler(event, context):\n    print('asked', json.dumps(event))\n    if event.get('fail'):\n        \
+         raise ValueError('as asked')\n    \
+         return {{'statusCode': 200, 'body': json.dumps({{'status': 'ok', 'number': {number}, 'n': event.get('n')}})}}\n"
+    );
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    zip.start_file("index.py", SimpleFileOptions::default()).expect("an entry");
+    zip.write_all(code.as_bytes()).expect("its text");
+    zip.finish().expect("a package").into_inner()
+}
