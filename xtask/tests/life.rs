@@ -234,4 +234,12 @@ fn status_fits_the_terminal() {
     let status = life.checkout.json(&["status"]);
     let drift = status["functions"][0]["aliases"][0]["drift"][0].as_str().expect("a sentence").to_owned();
     assert!(drift.contains("no release record"), "{drift}");
+    // A screenful of versions is enough for a person, and all there are for a program.
+    for number in 3..=23 {
+        life.publish(number);
+    }
+    let ran = life.run("status");
+    assert!(ran.stdout.contains("\n  4 ") && !ran.stdout.contains("\n  3 "), "{ran}");
+    assert!(ran.stdout.contains("and 3 older ones"), "{ran}");
+    assert_eq!(life.checkout.json(&["status"])["functions"][0]["versions"].as_array().map(Vec::len), Some(23));
 }

@@ -2,7 +2,7 @@
 
 use super::roles::{self, Standing};
 use super::roots::Roots;
-use super::status::{days_left_of, now};
+use super::status::{days_left_of, known_storage, now};
 use crate::cli::{Global, Prune};
 use crate::environment::Environment;
 use crate::model::alias::Alias;
@@ -29,8 +29,9 @@ struct Report {
     /// Whether this is only the plan.
     dry_run: bool,
     functions: Vec<Sweep>,
-    storage: Storage,
-    /// Null in a plan.
+    /// Null where AWS does not tell.
+    storage: Option<Storage>,
+    /// Null in a plan too.
     storage_after: Option<Storage>,
     /// Days until the storage is full at the pace of the last 30; null where nothing was published in them.
     storage_days_left: Option<u64>,
@@ -139,7 +140,7 @@ pub(crate) fn run(global: &Global, options: Prune) -> Result<ExitCode> {
             )
         },
     )?;
-    let storage = aws.storage()?;
+    let storage = known_storage(&aws);
     let remaining = functions.iter().flat_map(|sweep| &sweep.versions).filter(|fate| fate.kept.is_some());
     let storage_days_left = days_left_of(remaining.map(|fate| (fate.last_modified.as_str(), fate.code_size)), storage);
     let mut report = Report {
@@ -159,10 +160,10 @@ pub(crate) fn run(global: &Global, options: Prune) -> Result<ExitCode> {
     for sweep in &mut report.functions {
         execute(&roots, &aws, sweep, options)?;
     }
-    let after = aws.storage()?;
+    let after = known_storage(&aws);
     let remaining = report.functions.iter().flat_map(|sweep| &sweep.versions).filter(|fate| fate.kept.is_some());
     report.storage_days_left = days_left_of(remaining.map(|fate| (fate.last_modified.as_str(), fate.code_size)), after);
-    report.storage_after = Some(after);
+    report.storage_after = after;
     if global.json { super::show(global, &report) } else { super::show(global, &show::Summary(&report)) }
 }
 

@@ -12,6 +12,7 @@ use crate::model::version::Version;
 use crate::project::Project;
 use crate::tools::aws::{Aws, FunctionUrl, Published, Storage, seconds_since_epoch};
 use crate::tools::git::Git;
+use crate::ui;
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +28,8 @@ pub(crate) use show::storage_text;
 struct Report {
     environment: String,
     functions: Vec<FunctionStatus>,
-    storage: Storage,
+    /// Null where AWS does not tell.
+    storage: Option<Storage>,
     /// Days until the storage is full at the pace of the last 30; null where these functions published nothing in them.
     storage_days_left: Option<u64>,
 }
@@ -87,7 +89,7 @@ fn observe(project: &Project, environment: &Environment, aws: &Aws) -> Result<Re
         Ok(FunctionStatus { function: function.name.clone(), aliases, versions, lambda_name })
     });
     let functions = functions.collect::<Result<Vec<FunctionStatus>>>()?;
-    let storage = aws.storage()?;
+    let storage = known_storage(aws);
     let published = functions.iter().flat_map(|function| &function.versions);
     let published = published.map(|published| (published.last_modified.as_str(), published.code_size));
     let storage_days_left = days_left_of(published, storage);
@@ -119,8 +121,17 @@ fn described(alias: Alias, there: &BTreeSet<Version>, url: Option<FunctionUrl>, 
     }
 }
 
+/// The account's code storage. Whoever may not read it still wants to know the rest.
+pub(crate) fn known_storage(aws: &Aws) -> Option<Storage> {
+    aws.storage().inspect_err(|error| ui::say("storage", &format!("unknown: {error:#}"))).ok()
+}
+
 /// Days until the storage is full, from when each version was published and its bytes.
-pub(crate) fn days_left_of<'a>(published: impl Iterator<Item = (&'a str, i64)>, storage: Storage) -> Option<u64> {
+pub(crate) fn days_left_of<'a>(
+    published: impl Iterator<Item = (&'a str, i64)>,
+    storage: Option<Storage>,
+) -> Option<u64> {
+    let storage = storage?;
     let published: Vec<_> = published.filter_map(|(time, bytes)| Some((seconds_since_epoch(time)?, bytes))).collect();
     days_left(&published, now(), storage.used_bytes, storage.limit_bytes)
 }

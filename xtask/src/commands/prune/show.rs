@@ -65,8 +65,10 @@ impl fmt::Display for Summary<'_> {
             count(functions, |sweep| sweep.aliases.len()),
             count(functions, |sweep| sweep.roles.len()),
         )?;
-        writeln!(f, "code storage was {}", bytes(storage.used_bytes))?;
-        f.write_str(&storage_text(storage_after.unwrap_or(*storage), *storage_days_left))
+        if let Some(before) = storage {
+            writeln!(f, "code storage was {}", bytes(before.used_bytes))?;
+        }
+        f.write_str(&storage_text(*storage_after, *storage_days_left))
     }
 }
 

@@ -10,6 +10,8 @@ use std::fmt;
 const WIDE: usize = 90;
 /// Days: beyond, a number would say more than anybody knows.
 const FAR: u64 = 1_000;
+/// So many versions fit on a screen beside the aliases.
+const MOST: usize = 20;
 /// What is not a terminal is as wide as a subject of git's should be long, and more.
 const UNKNOWN: usize = 140;
 
@@ -27,11 +29,14 @@ impl fmt::Display for Report {
             let show = if columns >= WIDE { table } else { list };
             show(f, &rows, columns)?;
             writeln!(f, "  version  age   size     code")?;
-            for published in versions {
+            for published in &versions[..versions.len().min(MOST)] {
                 let (version, age) = (published.version.to_string(), age(now(), &published.last_modified));
                 let size = ui::bytes(u64::try_from(published.code_size).unwrap_or(0));
                 let code = cut(&published.code_sha256, columns.saturating_sub(27));
                 writeln!(f, "  {version:<7}  {age:<4}  {size:<7}  {code}")?;
+            }
+            if versions.len() > MOST {
+                writeln!(f, "  and {} older ones (`--json` has them all)", versions.len() - MOST)?;
             }
         }
         f.write_str(&storage_text(self.storage, self.storage_days_left))
@@ -39,7 +44,8 @@ impl fmt::Display for Report {
 }
 
 /// The account's code storage, and how long it will last.
-pub(crate) fn storage_text(storage: Storage, days_left: Option<u64>) -> String {
+pub(crate) fn storage_text(storage: Option<Storage>, days_left: Option<u64>) -> String {
+    let Some(storage) = storage else { return "code storage: unknown\n".to_owned() };
     let [used, limit] =
         [storage.used_bytes, storage.limit_bytes].map(|bytes| ui::bytes(u64::try_from(bytes).unwrap_or(0)));
     let forecast = match days_left {
