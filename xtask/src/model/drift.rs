@@ -25,8 +25,10 @@ pub(crate) fn drift(alias: &Alias, there: &BTreeSet<Version>) -> Vec<String> {
             found.push(format!("version {} is live, but by the record it {says}: moved by hand", alias.version));
         }
     }
-    let gone: Vec<_> =
-        record.previous.iter().filter(|version| !there.contains(version)).map(Version::to_string).collect();
+    // `prune` takes from the old end; what is missing before one that is there was not deleted by it.
+    let near = record.previous.iter().rposition(|version| there.contains(version)).unwrap_or(0);
+    let gone = record.previous.iter().take(near + 1).filter(|version| !there.contains(version));
+    let gone: Vec<_> = gone.map(Version::to_string).collect();
     if !gone.is_empty() {
         found.push(format!("no way back to {}: deleted", gone.join(", ")));
     }
@@ -63,7 +65,9 @@ mod tests {
             (alias(4, "other", &[], &[]), Some("of branch `other`")),
             (alias(4, "main", &[4, 3], &[]), Some("was live before")),
             (alias(4, "main", &[3], &[4]), Some("was rolled back")),
-            (alias(4, "main", &[3, 2, 1], &[]), Some("no way back to 2, 1")),
+            (alias(4, "main", &[3, 2, 1], &[]), None),
+            (alias(4, "main", &[2, 3, 1], &[]), Some("no way back to 2:")),
+            (alias(4, "main", &[2, 1], &[]), Some("no way back to 2:")),
         ];
         for (alias, wanted) in cases {
             let found = drift(&alias, &there);
