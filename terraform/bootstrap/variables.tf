@@ -13,7 +13,6 @@ variable "project" {
   description = "The project that every resource is named and tagged after."
   type        = string
   nullable    = false
-  default     = "lambda-template"
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{0,31}$", var.project))

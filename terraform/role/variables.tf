@@ -13,7 +13,6 @@ variable "project" {
   description = "The project that the role is tagged with, and the path it stands under."
   type        = string
   nullable    = false
-  default     = "lambda-template"
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{0,31}$", var.project))
