@@ -1,4 +1,7 @@
 resource "aws_cloudwatch_log_group" "access" {
+  # checkov:skip=CKV_AWS_158:CloudWatch encrypts logs with a key of its own; another costs money and one more permission.
+  # checkov:skip=CKV_AWS_338:Addresses of callers are not kept for longer than they are of use; see `log_retention_days`.
+
   name              = "/aws/apigateway/${var.project}"
   retention_in_days = var.log_retention_days
 }

@@ -42,6 +42,8 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Every gate before production: format, lints, tests, Terraform, CircleCI's config
     Check,
+    /// Static analysis of the Terraform, and of all dependencies: advisories, licences, sources, bans
+    Audit(Audit),
     /// Make a package of each function: target/lambda/<function>/lambda.zip
     Build,
     /// Show what Terraform would change; exit 1 if that is anything, with --refresh
@@ -81,6 +83,13 @@ pub(crate) enum Command {
     Local(Local),
     /// Write a completion script for a shell to stdout
     Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, Args, Clone, Copy)]
+pub(crate) struct Audit {
+    /// Use no network: advisories are judged only by a database that was fetched before
+    #[arg(long)]
+    pub(crate) offline: bool,
 }
 
 #[derive(Debug, Args, Clone, Copy)]

@@ -1,5 +1,7 @@
 //! `cargo xtask`: packages, publishes and releases the Lambdas of this workspace. `ARCHITECTURE.md` is the map.
 
+#[cfg(test)]
+mod circleci;
 mod cli;
 mod commands;
 mod environment;
@@ -29,6 +31,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     let global = &cli.global;
     match &cli.command {
         Command::Check => commands::check::run(),
+        Command::Audit(audit) => commands::audit::run(global, *audit),
         Command::Build => commands::build::run(global),
         Command::Plan(refresh) => commands::apply::plan(global, *refresh),
         Command::Apply(apply) => commands::apply::run(global, *apply),

@@ -2,6 +2,7 @@
 
 pub(crate) mod alias;
 pub(crate) mod apply;
+pub(crate) mod audit;
 pub(crate) mod bootstrap;
 pub(crate) mod build;
 pub(crate) mod check;

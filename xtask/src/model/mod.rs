@@ -1,6 +1,7 @@
 //! Pure decisions: values in, values out. Nothing here touches a file, a process, the network, git or AWS.
 
 pub(crate) mod alias;
+pub(crate) mod audit;
 pub(crate) mod canary;
 pub(crate) mod drift;
 pub(crate) mod elf;

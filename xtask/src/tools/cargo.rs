@@ -77,10 +77,7 @@ pub(crate) fn workspace(root: &Path) -> Result<Workspace> {
 pub(crate) fn compile(root: &Path, target: &Path, function: &Function, zig: &Zig) -> Result<PathBuf> {
     let triple = function.architecture.target();
     let sysroot = installed_target(root, triple)?;
-    let home = std::env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(std::env::home_dir()?.join(".cargo")))
-        .context("cannot tell cargo's home folder")?;
+    let home = home()?;
     // Paths that the compiler writes into panics and debug info: the same in every checkout.
     let flags = [(root, "/workspace"), (home.as_path(), "/cargo"), (sysroot.as_path(), "/rust")]
         .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
@@ -117,4 +114,43 @@ fn installed_target(root: &Path, triple: &str) -> Result<PathBuf> {
 /// Runs one of cargo's own gates (`fmt`, `clippy`, `test`) over the workspace.
 pub(crate) fn gate(root: &Path, arguments: &[&str]) -> Result<()> {
     Tool::new(cargo()).args(arguments.iter().copied()).run(root).map(drop)
+}
+
+/// Compiles a tool from crates.io with the dependencies it was released with, below `folder`. Without optimisation: that
+/// halves the time, and what runs for two seconds has nothing to make up for it.
+pub(crate) fn install(name: &str, version: &str, folder: &Path) -> Result<()> {
+    Tool::new(cargo())
+        .args(["install", "--quiet", "--locked", "--debug", "--version", &format!("={version}"), "--root"])
+        .args([folder.as_os_str(), name.as_ref()])
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        // What is meant for the workspace's own build.
+        .without("RUSTFLAGS")
+        .without("CARGO_ENCODED_RUSTFLAGS")
+        .without("CARGO_BUILD_TARGET")
+        .without("CARGO_TARGET_DIR")
+        .run(folder.parent().unwrap_or(folder))
+        .map(drop)
+        .with_context(|| format!("cannot install `{name}`"))
+        .hint(format!("check the network, or install `{name}` {version} by hand and put it on PATH"))
+}
+
+/// Judges the workspace's dependencies by `deny.toml`.
+pub(crate) fn deny(root: &Path, program: &Path, offline: bool, checks: &[&str]) -> Result<()> {
+    // cargo-deny asks the cargo in `CARGO` for the workspace's metadata.
+    let tool = Tool::new(program).env("CARGO", cargo()).args(["--color", "never"]);
+    let tool = if offline { tool.args(["--offline"]) } else { tool };
+    tool.args(["check", "--hide-inclusion-graph"]).args(checks.iter().copied()).run(root).map(drop)
+}
+
+/// Whether cargo-deny has fetched the database of advisories to where it looks for it.
+pub(crate) fn has_advisories() -> bool {
+    let entries = home().ok().and_then(|home| std::fs::read_dir(home.join("advisory-dbs")).ok());
+    entries.is_some_and(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| entry.path().is_dir())))
+}
+
+fn home() -> Result<PathBuf> {
+    std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(std::env::home_dir()?.join(".cargo")))
+        .context("cannot tell cargo's home folder")
 }

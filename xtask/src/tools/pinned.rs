@@ -1,5 +1,6 @@
 //! Pinned tools: Terraform, zig and the local AWS, installed under `target/tools` with their checksums verified.
 
+use super::cargo;
 use super::files;
 use super::http;
 use super::process::Tool;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 const ZIG: &str = include_str!("../../pins/zig.txt");
 const MINISTACK: &str = include_str!("../../pins/ministack.txt");
+const CHECKOV: &str = include_str!("../../pins/checkov.txt");
 const CHECK_JSONSCHEMA: &str = include_str!("../../pins/check-jsonschema.txt");
 
 /// Another process may be installing the same tool; a slow network takes minutes, not more.
@@ -26,6 +28,10 @@ const TERRAFORM_ARCHIVES: [(&str, &str); 4] = [
     ("darwin_amd64", "a56d5002b9f7647291faccc3dd1a70350e60fb61e4c45037629508b8fdc2575b"),
     ("darwin_arm64", "867e0808fa971217043e25b7a792b10720c79b1546f8a68479b74f138be73e18"),
 ];
+
+/// cargo-deny's version where PATH has none that fits. Its name and version are all that has to be pinned: crates.io
+/// never changes what it has published.
+const CARGO_DENY: &str = "0.20.2";
 
 /// The linker, in its virtual environment.
 #[derive(Debug)]
@@ -61,6 +67,40 @@ pub(crate) fn ministack(target: &Path) -> Result<PathBuf> {
 /// The checker of `.circleci/config.yml`, which brings the schema along.
 pub(crate) fn check_jsonschema(target: &Path) -> Result<PathBuf> {
     Ok(python_tool(target, "check-jsonschema", CHECK_JSONSCHEMA)?.join("bin/check-jsonschema"))
+}
+
+/// The scanner of the Terraform.
+pub(crate) fn checkov(target: &Path) -> Result<PathBuf> {
+    Ok(python_tool(target, "checkov", CHECKOV)?.join("bin/checkov"))
+}
+
+/// The judge of dependencies: PATH's when its version fits, else the pinned one, compiled once.
+pub(crate) fn cargo_deny(target: &Path) -> Result<PathBuf> {
+    if let Some(found) = find(Path::new("cargo-deny")) {
+        let version = Tool::new(&found).args(["--version"]).run(Path::new(".")).unwrap_or_default();
+        if knows_our_deny_toml(&String::from_utf8_lossy(&version)) {
+            return Ok(found);
+        }
+    }
+    let folder = target.join("tools").join(format!("cargo-deny-{CARGO_DENY}"));
+    let program = folder.join("bin/cargo-deny");
+    if !program.is_file() {
+        let _lock = files::lock(&folder.with_extension("lock"), PATIENCE)?;
+        if !program.is_file() {
+            let install = || cargo::install("cargo-deny", CARGO_DENY, &folder);
+            crate::ui::step_with("install", install, |()| format!("cargo-deny {CARGO_DENY}, pinned"))?;
+        }
+    }
+    Ok(program)
+}
+
+/// Whether a cargo-deny reads our `deny.toml`: each release has new keys, and refuses those that it does not know.
+fn knows_our_deny_toml(version: &str) -> bool {
+    let numbers = version.trim().strip_prefix("cargo-deny ").and_then(|version| version.strip_prefix("0."));
+    numbers
+        .and_then(|rest| rest.split('.').next())
+        .and_then(|minor| minor.parse().ok())
+        .is_some_and(|minor: u32| minor >= 20)
 }
 
 /// A virtual environment with exactly what `pins` names. Its folder is named after the pins, so that other pins are
@@ -217,6 +257,16 @@ mod tests {
         starts(&first);
         std::fs::rename(&first, &second).expect("the folder moves");
         starts(&second);
+    }
+
+    #[test]
+    fn cargo_deny_versions() {
+        for good in ["cargo-deny 0.20.0\n", "cargo-deny 0.20.2", "cargo-deny 0.21.0"] {
+            assert!(knows_our_deny_toml(good), "{good}");
+        }
+        for bad in ["", "cargo-deny", "cargo-deny 0.19.9", "cargo-deny 0.x", "0.20.2"] {
+            assert!(!knows_our_deny_toml(bad), "{bad}");
+        }
     }
 
     #[test]

@@ -1,0 +1,221 @@
+//! CircleCI's config, held to what it promises: it decides nothing, and no way leads to production past the gate.
+
+use crate::cli::Cli;
+use clap::Parser;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+const CONFIG: &str = include_str!("../../.circleci/config.yml");
+
+/// A job as a workflow calls it.
+struct Call {
+    name: String,
+    options: Value,
+}
+
+struct Workflow {
+    when: String,
+    calls: Vec<Call>,
+}
+
+impl Workflow {
+    fn requires(&self, name: &str) -> Vec<String> {
+        let call = self.calls.iter().find(|call| call.name == name);
+        let listed = call.and_then(|call| call.options["requires"].as_array());
+        listed.into_iter().flatten().map(|value| value.as_str().expect("a name").to_owned()).collect()
+    }
+
+    /// All that has to be done before a job.
+    fn before(&self, name: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut open = self.requires(name);
+        while let Some(next) = open.pop() {
+            if found.insert(next.clone()) {
+                open.extend(self.requires(&next));
+            }
+        }
+        found
+    }
+
+    fn runs(&self, facts: &BTreeMap<&str, bool>) -> bool {
+        self.when.split(" and ").all(|term| match term.strip_prefix("not ") {
+            Some(term) => !facts[term],
+            None => facts[term],
+        })
+    }
+}
+
+fn config(text: &str) -> Value {
+    serde_saphyr::from_str(text).expect("the config is YAML")
+}
+
+fn workflows(config: &Value) -> BTreeMap<String, Workflow> {
+    let read = |(name, workflow): (&String, &Value)| {
+        let calls = workflow["jobs"].as_array().expect("a workflow has jobs").iter().map(|call| match call {
+            Value::String(name) => Call { name: name.clone(), options: Value::Null },
+            call => {
+                let (name, options) = call.as_object().and_then(|call| call.iter().next()).expect("a job");
+                Call { name: name.clone(), options: options.clone() }
+            }
+        });
+        let when = workflow["when"].as_str().expect("a workflow has a condition").to_owned();
+        (name.clone(), Workflow { when, calls: calls.collect() })
+    };
+    config["workflows"].as_object().expect("workflows").iter().map(read).collect()
+}
+
+/// The commands of a job, in order.
+fn commands(config: &Value, job: &str) -> Vec<String> {
+    let steps = config["jobs"][job]["steps"].as_array().unwrap_or_else(|| panic!("there is no job {job}"));
+    let runs = steps.iter().filter_map(|step| step.get("run"));
+    runs.map(|run| run.as_str().expect("a command without a name or a shell").to_owned()).collect()
+}
+
+/// What is wrong with a command, if anything.
+fn fault(command: &str) -> Option<String> {
+    let Some(arguments) = command.strip_prefix("cargo xtask ") else {
+        return Some(format!("`{command}` is not `cargo xtask …`"));
+    };
+    if let Some(odd) = command.chars().find(|c| !(c.is_ascii_alphanumeric() || " -".contains(*c))) {
+        return Some(format!("`{command}` has a `{odd}`, which a shell may take for logic"));
+    }
+    let parsed = Cli::try_parse_from(["cargo xtask"].into_iter().chain(arguments.split(' ')));
+    parsed.err().map(|error| format!("`{command}`: {error}"))
+}
+
+/// What is wrong with the order of a workflow's jobs.
+fn dangling(config: &Value, workflow: &Workflow) -> Vec<String> {
+    let names: BTreeSet<_> = workflow.calls.iter().map(|call| call.name.clone()).collect();
+    let mut faults = Vec::new();
+    for call in &workflow.calls {
+        let name = &call.name;
+        let approval = call.options["type"] == "approval";
+        if !approval && config["jobs"].get(name).is_none() {
+            faults.push(format!("job `{name}` is not defined"));
+        }
+        faults.extend(
+            workflow
+                .requires(name)
+                .iter()
+                .filter(|other| !names.contains(*other))
+                .map(|other| format!("`{name}` requires `{other}`")),
+        );
+        if workflow.before(name).contains(name) {
+            faults.push(format!("`{name}` waits for itself"));
+        }
+        if approval && !names.iter().any(|other| workflow.requires(other).contains(name)) {
+            faults.push(format!("nothing waits for `{name}`"));
+        }
+    }
+    faults
+}
+
+#[test]
+fn every_step_is_a_command_that_exists() {
+    let config = config(CONFIG);
+    let jobs: Vec<_> = config["jobs"].as_object().expect("jobs").keys().cloned().collect();
+    let all: Vec<_> = jobs.iter().flat_map(|job| commands(&config, job)).collect();
+    assert!(all.len() >= jobs.len(), "each job has a command: {all:?}");
+    let faults: Vec<_> = all.iter().filter_map(|command| fault(command)).collect();
+    assert_eq!(faults, [""; 0]);
+    for bad in [
+        "npm ci",
+        "cargo xtask deplyo",
+        "cargo xtask deploy && true",
+        "cargo xtask alias --env $ENV",
+        "cargo xtask alias --weight 101",
+    ] {
+        assert!(fault(bad).is_some(), "{bad}");
+    }
+}
+
+#[test]
+fn every_job_waits_for_jobs_that_exist() {
+    let text = CONFIG;
+    let faults = |text: &str| -> Vec<_> {
+        let config = config(text);
+        workflows(&config).values().flat_map(|workflow| dangling(&config, workflow)).collect()
+    };
+    assert_eq!(faults(text), [""; 0]);
+    assert_eq!(faults(&text.replace("requires: [approve]", "requires: [aprove]")).len(), 2, "no such job, and no gate");
+    // In `canary` nobody is called `prod-release`; in `main` three wait for each other.
+    let circle = faults(&text.replace("requires: [audit, dev]", "requires: [prod-release]"));
+    assert_eq!(circle.iter().filter(|fault| fault.ends_with("waits for itself")).count(), 3, "{circle:?}");
+}
+
+#[test]
+fn each_pipeline_runs_one_workflow() {
+    let workflows = workflows(&config(CONFIG));
+    for number in 0..16u8 {
+        let [main, accounts, nightly, canary] = [1, 2, 4, 8].map(|bit| number & bit != 0);
+        let facts = BTreeMap::from([
+            ("pipeline.git.branch == \"main\"", main),
+            ("pipeline.git.branch != \"main\"", !main),
+            ("pipeline.parameters.accounts", accounts),
+            ("pipeline.parameters.nightly", nightly),
+            ("pipeline.parameters.canary", canary),
+        ]);
+        let expected = match (accounts, nightly, main, canary) {
+            (true, true, ..) => vec!["nightly"],
+            (false, true, ..) => vec![],
+            (false, ..) => vec!["local"],
+            (true, _, false, _) => vec!["branch"],
+            (true, _, true, false) => vec!["main"],
+            (true, _, true, true) => vec!["canary"],
+        };
+        let run: Vec<_> =
+            workflows.iter().filter(|(_, workflow)| workflow.runs(&facts)).map(|(name, _)| name).collect();
+        assert_eq!(run, expected, "{facts:?}");
+    }
+}
+
+/// A job that may move production's alias.
+fn releases(config: &Value, job: &str) -> bool {
+    let moves = |command: &String| {
+        command.contains("--env prod")
+            && ["alias", "deploy", "ci", "promote", "gateway"]
+                .iter()
+                .any(|verb| command.starts_with(&format!("cargo xtask {verb} ")))
+    };
+    config["jobs"].get(job).is_some() && commands(config, job).iter().any(moves)
+}
+
+#[test]
+fn no_way_leads_to_production_past_the_gate() {
+    let config = config(CONFIG);
+    let mut gated = Vec::new();
+    for (name, workflow) in workflows(&config) {
+        for call in workflow.calls.iter().filter(|call| releases(&config, &call.name)) {
+            let before = workflow.before(&call.name);
+            let approved =
+                workflow.calls.iter().any(|gate| gate.options["type"] == "approval" && before.contains(&gate.name));
+            assert!(approved, "{name}: `{}` needs no approval", call.name);
+            assert!(
+                before.contains("audit") && before.contains("dev") && before.contains("prod-publish"),
+                "{before:?}"
+            );
+            assert_eq!(call.options["context"], "prod-release", "only who may approve has this context");
+            gated.push(call.name.clone());
+        }
+    }
+    assert_eq!(gated, ["prod-canary", "prod-promote", "prod-release"]);
+}
+
+#[test]
+fn pipelines_of_one_branch_and_environment_wait_for_each_other() {
+    let config = config(CONFIG);
+    for workflow in workflows(&config).values() {
+        for call in &workflow.calls {
+            let job = &call.name;
+            assert!(!call.options["filters"].is_object(), "`filters` maps are deprecated: {job}");
+            if config["jobs"].get(job).is_none() || job == "audit" {
+                continue;
+            }
+            let commands = commands(&config, job);
+            let environment =
+                commands[0].split_once("--env ").map_or("local", |(_, name)| name.split(' ').next().unwrap_or(name));
+            let group = format!("<< pipeline.project.slug >>/<< pipeline.git.branch >>/{environment}");
+            assert_eq!(call.options["serial-group"], group, "{job}");
+        }
+    }
+}
