@@ -16,6 +16,8 @@ pub(crate) struct Project {
     pub(crate) cargo_target: PathBuf,
     /// All of them, by name.
     pub(crate) functions: Vec<Function>,
+    /// The compiler that the workspace names.
+    pub(crate) rustc: Option<String>,
     /// What `--function` named; empty for all.
     only: Vec<String>,
 }
@@ -33,7 +35,7 @@ impl Project {
     pub(crate) fn open(only: &[String]) -> Result<Self> {
         let root = root()?;
         let workspace = cargo::workspace(&root)?;
-        let functions = workspace.functions;
+        let cargo::Workspace { target: cargo_target, functions, rustc } = workspace;
         if let Some(unknown) = only.iter().find(|name| !functions.iter().any(|f| f.name == **name)) {
             let known: Vec<_> = functions.iter().map(|f| f.name.as_str()).collect();
             bail_hint!(format!("the functions are: {}", known.join(", ")); "there is no function `{unknown}`");
@@ -41,7 +43,7 @@ impl Project {
         if functions.is_empty() {
             bail_hint!("add `[package.metadata.lambda]` to the crate of a Lambda"; "the workspace has no function");
         }
-        Ok(Self { target: root.join("target"), cargo_target: workspace.target, root, functions, only: only.to_vec() })
+        Ok(Self { target: root.join("target"), cargo_target, root, functions, rustc, only: only.to_vec() })
     }
 
     /// The functions that the command is about.

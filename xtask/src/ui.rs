@@ -61,6 +61,11 @@ pub(crate) fn say(name: &str, text: &str) {
     eprintln!("{} {text}", bold(&format!("{name:>10}")));
 }
 
+/// What should be heard, though it stops nothing, and what to do about it.
+pub(crate) fn warn(text: &str, hint: &str) {
+    eprintln!("{} {text}\n         {hint}", loud("warning:"));
+}
+
 fn spinner(name: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -81,6 +86,10 @@ fn coloured() -> bool {
 
 fn bold(text: &str) -> String {
     if coloured() { format!("\x1b[1;32m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+fn loud(text: &str) -> String {
+    if coloured() { format!("\x1b[1;33m{text}\x1b[0m") } else { text.to_owned() }
 }
 
 fn dim(text: &str) -> String {

@@ -2,6 +2,7 @@
 
 use crate::cli::Global;
 use crate::error::Hint;
+use crate::model::compiler::Compiler;
 use crate::model::elf::{self, Architecture, GlibcVersion};
 use crate::model::package::{self, Digest};
 use crate::project::{Function, Project};
@@ -25,6 +26,10 @@ pub(crate) struct Built {
     pub(crate) architecture: Architecture,
     /// The newest glibc symbol it needs; null for a static executable.
     pub(crate) glibc: Option<GlibcVersion>,
+    /// The compiler: release, commit and date.
+    pub(crate) rustc: String,
+    /// Whether it is the one that the workspace names, so that the bytes are those of any other machine.
+    pub(crate) rustc_is_pinned: bool,
 }
 
 impl fmt::Display for Built {
@@ -52,11 +57,15 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode> {
 
 /// Builds the functions one after the other: cargo uses all cores for each.
 pub(crate) fn build<'a>(project: &Project, functions: impl Iterator<Item = &'a Function>) -> Result<Vec<Built>> {
+    let compiler = cargo::compiler(&project.root, project.rustc.as_deref())?;
+    if let (Some(warning), Some(mend)) = (compiler.warning(), compiler.mend()) {
+        ui::warn(&warning, &mend);
+    }
     let zig = Zig::install(&project.target)?;
-    functions.map(|function| ui::step("package", || build_one(project, function, &zig))).collect()
+    functions.map(|function| ui::step("package", || build_one(project, function, &zig, &compiler))).collect()
 }
 
-fn build_one(project: &Project, function: &Function, zig: &Zig) -> Result<Built> {
+fn build_one(project: &Project, function: &Function, zig: &Zig, compiler: &Compiler) -> Result<Built> {
     let name = &function.name;
     let executable = cargo::compile(&project.root, &project.cargo_target, function, zig)?;
     let bytes = std::fs::read(&executable).with_context(|| format!("cannot read `{}`", executable.display()))?;
@@ -81,5 +90,7 @@ fn build_one(project: &Project, function: &Function, zig: &Zig) -> Result<Built>
         digest: package::sha256(&zip),
         architecture: checked.architecture,
         glibc: checked.glibc,
+        rustc: compiler.to_string(),
+        rustc_is_pinned: compiler.is_pinned(),
     })
 }

@@ -3,6 +3,7 @@
 pub(crate) mod alias;
 pub(crate) mod audit;
 pub(crate) mod canary;
+pub(crate) mod compiler;
 pub(crate) mod drift;
 pub(crate) mod elf;
 pub(crate) mod forecast;

@@ -3,6 +3,7 @@
 use super::pinned::Zig;
 use super::process::Tool;
 use crate::error::{Hint, bail_hint};
+use crate::model::compiler::Compiler;
 use crate::project::Function;
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -17,12 +18,23 @@ const GLIBC: &str = "2.34";
 pub(crate) struct Workspace {
     pub(crate) target: PathBuf,
     pub(crate) functions: Vec<Function>,
+    /// The compiler that the workspace names.
+    pub(crate) rustc: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Metadata {
     target_directory: PathBuf,
     packages: Vec<Package>,
+    /// Of the workspace itself.
+    #[serde(default)]
+    metadata: Option<Extra<Pins>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pins {
+    rustc: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -30,12 +42,12 @@ struct Package {
     name: String,
     manifest_path: PathBuf,
     #[serde(default)]
-    metadata: Option<Extra>,
+    metadata: Option<Extra<Lambda>>,
 }
 
 #[derive(Deserialize)]
-struct Extra {
-    lambda: Option<Lambda>,
+struct Extra<T> {
+    lambda: Option<T>,
 }
 
 #[derive(Deserialize)]
@@ -54,12 +66,23 @@ fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
+/// The compiler that cargo will use.
+fn rustc() -> OsString {
+    std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())
+}
+
+/// The compiler of this machine against the one that the workspace names.
+pub(crate) fn compiler(root: &Path, pin: Option<&str>) -> Result<Compiler> {
+    let said = Tool::new(rustc()).args(["--version"]).run(root)?;
+    Ok(Compiler::new(&String::from_utf8_lossy(&said), pin))
+}
+
 /// Reads the workspace at `root`.
 pub(crate) fn workspace(root: &Path) -> Result<Workspace> {
     let tool = Tool::new(cargo()).args(["metadata", "--format-version", "1", "--no-deps", "--offline"]);
     let metadata: Metadata = serde_json::from_slice(&tool.run(root)?)
         .context("cannot understand `cargo metadata`")
-        .hint("check `[package.metadata.lambda]`: it knows `architecture = \"x86_64\"` or `\"arm64\"`")?;
+        .hint("check `[package.metadata.lambda]`, which knows `architecture = \"x86_64\"` or `\"arm64\"`, and `[workspace.metadata.lambda]`, which knows `rustc`")?;
     let mut functions: Vec<_> = metadata
         .packages
         .into_iter()
@@ -70,7 +93,8 @@ pub(crate) fn workspace(root: &Path) -> Result<Workspace> {
         })
         .collect();
     functions.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(Workspace { target: metadata.target_directory, functions })
+    let rustc = metadata.metadata.and_then(|extra| extra.lambda?.rustc);
+    Ok(Workspace { target: metadata.target_directory, functions, rustc })
 }
 
 /// Compiles a function and gives the path of its executable.
@@ -103,7 +127,7 @@ pub(crate) fn compile(root: &Path, target: &Path, function: &Function, zig: &Zig
 
 /// The sysroot, when it has the standard library for `triple`.
 fn installed_target(root: &Path, triple: &str) -> Result<PathBuf> {
-    let sysroot = Tool::new("rustc").args(["--print", "sysroot"]).run(root)?;
+    let sysroot = Tool::new(rustc()).args(["--print", "sysroot"]).run(root)?;
     let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot).trim());
     if !sysroot.join("lib/rustlib").join(triple).join("lib").is_dir() {
         bail_hint!(format!("run `rustup target add {triple}`"); "the Rust toolchain cannot compile for `{triple}`");

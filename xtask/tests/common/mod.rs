@@ -74,6 +74,28 @@ impl Checkout {
         checkout
     }
 
+    /// With a function of one line and no dependency, which builds in seconds, in the place of the sample.
+    pub(crate) fn with_tiny_function() -> Self {
+        let checkout = Self::new();
+        let manifest = checkout.read("api-backend/Cargo.toml");
+        let (kept, _) = manifest.split_once("[dependencies]").expect("the sample has dependencies");
+        checkout.write("api-backend/Cargo.toml", kept);
+        fs::remove_dir_all(checkout.path("api-backend/src")).expect("the sample has a source");
+        checkout.write("api-backend/src/main.rs", "fn main() {\n    println!(\"first\");\n}\n");
+        checkout.lock_dependencies();
+        checkout.commit("a tiny function");
+        checkout
+    }
+
+    /// Lets cargo write what the manifests have become into `Cargo.lock`, without a network.
+    pub(crate) fn lock_dependencies(&self) {
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        clean(&mut command);
+        command.args(["metadata", "--offline", "--format-version", "1"]).current_dir(&self.root);
+        let output = command.output().expect("cargo can be run");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     fn fill(&self) {
         let from = workspace();
         let list = git_in(&from, &["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
