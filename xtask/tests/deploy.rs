@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Checkout, Ran, post, run};
+use common::{Checkout, Ran, post, run, send};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -92,8 +92,10 @@ fn from_the_first_deploy_on() {
     branches_with_illegal_names(&checkout);
     a_smoke_test_that_fails(&checkout);
     merged_back(&checkout);
+    permissions_are_frozen(&checkout);
     an_older_commit(&checkout, &second);
     kept_over_a_restart(&checkout);
+    a_branch_that_is_over(&checkout);
 }
 
 /// With everything in the environment that could lead to a real account, or to nowhere.
@@ -248,6 +250,54 @@ fn merged_back(checkout: &Checkout) {
     assert_eq!(history(checkout, "main"), json!(["3", ["2", "1"]]));
 }
 
+/// The role that a version runs with, as the local AWS has it: its name, and what it allows.
+fn role(checkout: &Checkout, version: &str) -> (String, Option<String>) {
+    let endpoint = checkout.json(&["local", "status"])["endpoint"].as_str().expect("it runs").to_owned();
+    let path = format!("/2015-03-31/functions/api-backend/configuration?Qualifier={version}");
+    let (status, body) = send(&endpoint, "GET", &path, &[], "");
+    assert_eq!(status, 200, "{body}");
+    let function: Value = serde_json::from_str(&body).expect("JSON");
+    let name = function["Role"].as_str().and_then(|arn| arn.rsplit('/').next()).expect("a role").to_owned();
+    let policy = policy(&endpoint, &name);
+    (name, policy)
+}
+
+/// What a role allows; `None` where there is no such role.
+fn policy(endpoint: &str, role: &str) -> Option<String> {
+    let signed = "AWS4-HMAC-SHA256 Credential=000000000000/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=none";
+    let headers = [("Authorization", signed), ("Content-Type", "application/x-www-form-urlencoded")];
+    let body = format!("Action=GetRolePolicy&Version=2010-05-08&RoleName={role}&PolicyName=permissions");
+    match send(endpoint, "POST", "/", &headers, &body) {
+        (200, answer) => Some(answer.split("<RequestId>").next().expect("a first part").to_owned()),
+        (404, _) => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A branch that may do more has a role of its own, and so has its version; production changes with the merge, and a
+/// rollback brings the old permissions back.
+fn permissions_are_frozen(checkout: &Checkout) {
+    let before = role(checkout, "3");
+    assert!(before.1.as_ref().is_some_and(|policy| !policy.contains("GetObject")), "{before:?}");
+    checkout.git(&["checkout", "--quiet", "-b", "feature-roles"]);
+    checkout.edit("api-backend/iam-policy.json", "\"logs:PutLogEvents\"", "\"logs:PutLogEvents\", \"s3:GetObject\"");
+    checkout.commit("Read objects");
+    assert_eq!(facts(&deploy(checkout, &[])), json!(["feature-roles", null, "4", true]));
+    let after = role(checkout, "4");
+    assert_ne!(after.0, before.0);
+    assert!(after.1.as_ref().is_some_and(|policy| policy.contains("GetObject")), "{after:?}");
+    assert_eq!(role(checkout, "3"), before, "nobody else notices");
+
+    checkout.git(&["checkout", "--quiet", "main"]);
+    checkout.git(&["merge", "--quiet", "--no-ff", "--message", "Merge feature-roles", "feature-roles"]);
+    assert_eq!(facts(&deploy(checkout, &[])), json!(["main", "3", "4", false]));
+    assert_eq!(role(checkout, alias(checkout, "main")["version"].as_str().expect("a version")), after);
+    let back = only(&checkout.json(&["rollback"]));
+    assert_eq!(json!([back["alias"], back["version"]]), json!(["main", "3"]));
+    assert_eq!(role(checkout, "3"), before);
+    says(checkout, "main", THIRD);
+}
+
 fn an_older_commit(checkout: &Checkout, second: &str) {
     checkout.git(&["checkout", "--quiet", "--detach", second]);
     let before = aliases(checkout);
@@ -259,7 +309,7 @@ fn an_older_commit(checkout: &Checkout, second: &str) {
     says(checkout, "main", THIRD);
 
     let moved = only(&checkout.json(&["alias", "--branch", "main", "--allow-older"]));
-    assert_eq!(json!([moved["previous"], moved["version"]]), json!(["3", "4"]));
+    assert_eq!(json!([moved["previous"], moved["version"]]), json!(["3", "5"]));
     says(checkout, "main", SECOND);
     let main = alias(checkout, "main");
     assert_eq!(json!([main["commit"], main["previous"]]), json!([second, ["3", "2", "1"]]));
@@ -275,5 +325,24 @@ fn kept_over_a_restart(checkout: &Checkout) {
     says(checkout, "main", SECOND);
     // Terraform's state, which lies in the local AWS, is there too.
     let output = checkout.json(&["output"]);
-    assert_eq!(output["lambdas"]["value"]["api-backend"]["lambda_version"], "4");
+    assert_eq!(output["lambdas"]["value"]["api-backend"]["lambda_version"], "5");
+}
+
+/// Nothing is left that only it used, and nothing is gone that somebody else uses.
+fn a_branch_that_is_over(checkout: &Checkout) {
+    let (main, gone) = (role(checkout, "5"), role(checkout, "4").0);
+    assert_ne!(main.0, gone);
+    let before = history(checkout, "main");
+    let plan = checkout.json(&["teardown", "--branch", "feature-roles", "--dry-run"]);
+    assert_eq!(plan["functions"][0]["roles"], json!([gone]));
+    checkout.json(&["teardown", "--branch", "feature-roles", "--yes"]);
+    let endpoint = checkout.json(&["local", "status"])["endpoint"].as_str().expect("it runs").to_owned();
+    assert_eq!(policy(&endpoint, &gone), None);
+    assert!(aliases(checkout).iter().all(|alias| alias["alias"] != "feature-roles"));
+    assert_eq!((role(checkout, "5"), history(checkout, "main")), (main, before));
+    says(checkout, "main", SECOND);
+    let status = checkout.json(&["status"]);
+    let versions = status["functions"][0]["versions"].as_array().expect("versions");
+    let versions: Vec<_> = versions.iter().filter_map(|version| version["version"].as_str()).collect();
+    assert_eq!(versions, ["5", "3", "2", "1"]);
 }

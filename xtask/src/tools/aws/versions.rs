@@ -3,7 +3,7 @@
 use super::{Aws, code, failed};
 use crate::model::smoke::Answer;
 use crate::model::version::Version;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use aws_sdk_lambda::Config;
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::timeout::TimeoutConfig;
@@ -12,10 +12,9 @@ use aws_sdk_lambda::operation::invoke::{InvokeError, InvokeOutput};
 use aws_sdk_lambda::primitives::{Blob, DateTimeFormat};
 use aws_sdk_lambda::types::{AccountLimit, AccountUsage, FunctionConfiguration, LogType};
 use base64::prelude::{BASE64_STANDARD, Engine};
+use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
 /// A function may take 15 minutes; the rest is for the way.
 const LONGEST: Duration = Duration::from_secs(16 * 60);
@@ -108,31 +107,17 @@ impl Aws {
         payloads: Vec<Vec<u8>>,
         tail: bool,
     ) -> Vec<Result<Answer>> {
-        self.runtime.block_on(async {
-            let places = Arc::new(Semaphore::new(SIDE_BY_SIDE));
-            let calls: Vec<_> = payloads
-                .into_iter()
-                .map(|payload| {
-                    let call =
-                        self.lambda.invoke().function_name(lambda).qualifier(qualifier).payload(Blob::new(payload));
-                    let call = if tail { call.log_type(LogType::Tail) } else { call };
-                    let patience =
-                        TimeoutConfig::builder().operation_attempt_timeout(LONGEST).operation_timeout(LONGEST);
-                    let once = Config::builder().retry_config(RetryConfig::disabled()).timeout_config(patience.build());
-                    let (places, lambda, qualifier) = (places.clone(), lambda.to_owned(), qualifier.to_owned());
-                    tokio::spawn(async move {
-                        let _place = places.acquire().await?;
-                        let answered = call.customize().config_override(once).send().await;
-                        answered.map(answer).map_err(|error| refused(&lambda, &qualifier, &error))
-                    })
-                })
-                .collect();
-            let mut answers = Vec::with_capacity(calls.len());
-            for call in calls {
-                answers.push(call.await.context("an invocation ended without an answer").flatten());
+        let calls = payloads.into_iter().map(|payload| {
+            let call = self.lambda.invoke().function_name(lambda).qualifier(qualifier).payload(Blob::new(payload));
+            let call = if tail { call.log_type(LogType::Tail) } else { call };
+            let patience = TimeoutConfig::builder().operation_attempt_timeout(LONGEST).operation_timeout(LONGEST);
+            let once = Config::builder().retry_config(RetryConfig::disabled()).timeout_config(patience.build());
+            async move {
+                let answered = call.customize().config_override(once).send().await;
+                answered.map(answer).map_err(|error| refused(lambda, qualifier, &error))
             }
-            answers
-        })
+        });
+        self.runtime.block_on(stream::iter(calls).buffered(SIDE_BY_SIDE).collect())
     }
 
     /// The account's code storage, over all its functions and versions.
