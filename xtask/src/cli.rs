@@ -1,6 +1,7 @@
 //! What can be typed. The doc comments are the help.
 
 use crate::model::canary::Share;
+use crate::model::scaffold::FunctionName;
 use crate::model::settings::PreviewUrl;
 use crate::model::version::Version;
 use clap::{Args, Parser, Subcommand};
@@ -81,6 +82,8 @@ pub(crate) enum Command {
     /// The local AWS on this machine
     #[command(subcommand)]
     Local(Local),
+    /// Begin a function: its crate, its Terraform, its lines in the workspace
+    New(New),
     /// Write a completion script for a shell to stdout
     Completions { shell: clap_complete::Shell },
 }
@@ -213,6 +216,14 @@ pub(crate) struct Teardown {
     /// Do not ask
     #[arg(long)]
     pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) dry_run: DryRun,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// What the function, its crate and its folder are called
+    pub(crate) name: FunctionName,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
 }

@@ -50,6 +50,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Prune(prune) => commands::prune::run(global, *prune),
         Command::Teardown(teardown) => commands::teardown::run(global, *teardown),
         Command::Local(local) => commands::local::run(global, local),
+        Command::New(new) => commands::new::run(global, new),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "cargo-xtask", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -11,6 +11,7 @@ pub(crate) mod gateway;
 pub(crate) mod history;
 pub(crate) mod invoke;
 pub(crate) mod local;
+pub(crate) mod new;
 pub(crate) mod promote;
 pub(crate) mod prune;
 mod roles;

@@ -13,6 +13,7 @@ pub(crate) mod record;
 pub(crate) mod refusal;
 pub(crate) mod role;
 pub(crate) mod rollback;
+pub(crate) mod scaffold;
 pub(crate) mod settings;
 pub(crate) mod smoke;
 pub(crate) mod version;

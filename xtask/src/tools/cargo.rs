@@ -97,6 +97,14 @@ pub(crate) fn workspace(root: &Path) -> Result<Workspace> {
     Ok(Workspace { target: metadata.target_directory, functions, rustc })
 }
 
+/// Lets cargo write a change of the workspace's members into `Cargo.lock`, and nothing else.
+pub(crate) fn lock_members(root: &Path) -> Result<()> {
+    let update =
+        |more: &[&str]| Tool::new(cargo()).args(["update", "--workspace"]).args(more.iter().copied()).run(root);
+    // What the members need is locked as a rule, and then no registry has to be asked.
+    update(&["--offline"]).or_else(|_| update(&[])).map(drop)
+}
+
 /// Compiles a function and gives the path of its executable.
 pub(crate) fn compile(root: &Path, target: &Path, function: &Function, zig: &Zig) -> Result<PathBuf> {
     let triple = function.architecture.target();

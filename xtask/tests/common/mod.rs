@@ -91,7 +91,7 @@ impl Checkout {
     pub(crate) fn lock_dependencies(&self) {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         clean(&mut command);
-        command.args(["metadata", "--offline", "--format-version", "1"]).current_dir(&self.root);
+        command.args(["update", "--workspace", "--offline"]).current_dir(&self.root);
         let output = command.output().expect("cargo can be run");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
@@ -156,6 +156,24 @@ impl Checkout {
         clean(&mut command);
         if let Some(folder) = &self.cargo_target {
             command.env("CARGO_TARGET_DIR", folder);
+        }
+        command
+    }
+
+    /// The same where no file can grow beyond so many bytes, as on a disk that is full. It takes no privileges.
+    pub(crate) fn limited(&self, bytes: usize, arguments: &[&str]) -> Command {
+        // Python ignores the signal that such a write would end in, and so does what takes its place.
+        const LIMIT: &str = "import os, resource, sys; most = int(sys.argv[1]); \
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)); os.execv(sys.argv[2], sys.argv[2:])";
+        let plain = self.command(arguments);
+        let mut command = Command::new("python3");
+        command.args(["-c", LIMIT, &bytes.to_string()]).arg(plain.get_program()).args(plain.get_args());
+        command.current_dir(&self.root);
+        for (name, value) in plain.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
         }
         command
     }

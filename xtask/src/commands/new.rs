@@ -1,0 +1,177 @@
+//! `new`: a function to begin with, which `build` and `deploy` take as it is. All of it is made, or nothing.
+
+use crate::cli::{Global, New};
+use crate::error::{Hint, bail_hint};
+use crate::model::scaffold::FunctionName;
+use crate::project;
+use crate::tools::{cargo, files};
+use anyhow::{Context, Result};
+use serde::Serialize;
+use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+use tempfile::TempDir;
+
+const MANIFEST: &str = "Cargo.toml";
+const LOCK: &str = "Cargo.lock";
+const OUTPUTS: &str = "terraform/outputs.tf";
+
+/// What was made, or would be.
+#[derive(Debug, Serialize)]
+struct Report {
+    function: String,
+    made: Vec<String>,
+    changed: Vec<String>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.made.iter().try_for_each(|path| writeln!(f, "makes    {path}"))?;
+        self.changed.iter().try_for_each(|path| writeln!(f, "changes  {path}"))?;
+        writeln!(f, "next: `cargo xtask build --function {}`, then commit and `cargo xtask deploy`", self.function)?;
+        write!(
+            f,
+            "an account's deploy role knows the functions by name: `cargo xtask bootstrap --env NAME`, once, as an administrator"
+        )
+    }
+}
+
+/// A file that is not yet as it shall be.
+#[derive(Debug)]
+struct Write {
+    path: String,
+    old: Option<String>,
+    new: String,
+}
+
+pub(crate) fn run(global: &Global, new: &New) -> Result<ExitCode> {
+    let root = project::root()?;
+    let _lock = files::lock(&root.join("target/new.lock"), Duration::from_secs(60))?;
+    let writes = decide(&root, &new.name)?;
+    let paths = |exists: bool| {
+        let some = writes.iter().filter(|write| write.old.is_some() == exists);
+        some.map(|write| write.path.clone()).collect::<Vec<_>>()
+    };
+    let (made, mut changed) = (paths(false), paths(true));
+    if !new.dry_run.dry_run {
+        let kept = Kept::of(&root, &writes)?;
+        execute(&root, &new.name, &writes).inspect_err(|_| kept.undo(&root, &new.name, &writes))?;
+    }
+    changed.push(LOCK.to_owned());
+    super::show(global, &Report { function: new.name.to_string(), made, changed })
+}
+
+/// What is to be written. What a killed run has written already is as it shall be, and so is no reason to refuse.
+fn decide(root: &Path, name: &FunctionName) -> Result<Vec<Write>> {
+    let read = |path: &str| fs::read_to_string(root.join(path)).with_context(|| format!("cannot read `{path}`"));
+    if name.is_dependency(&read(LOCK)?) {
+        bail_hint!("choose another name"; "a dependency is called `{name}`, and cargo could not tell the two apart");
+    }
+    let mut files = name.crate_files();
+    refuse_others(root, name, &files)?;
+    let strange = |path: &str| format!("`{path}` is written in a way that leaves no place for a new line");
+    let manifest = name.member(&read(MANIFEST)?).with_context(|| strange(MANIFEST));
+    let manifest = manifest.hint("write it as `members = [\"api-backend\", \"xtask\"]`, below `[workspace]`")?;
+    let outputs = name.output(&read(OUTPUTS)?).with_context(|| strange(OUTPUTS));
+    let outputs = outputs.hint("write the output `lambdas` as `value = {`, a line for each function, and `}`")?;
+    files.push(name.module_file());
+    let mut writes = Vec::new();
+    for (path, new) in files {
+        match found(root, &path)? {
+            Some(old) if old == new => {}
+            Some(_) => bail_hint!("choose another name, or move it away"; "`{path}` exists already"),
+            None => writes.push(Write { path, old: None, new }),
+        }
+    }
+    for (path, new) in [(MANIFEST, manifest), (OUTPUTS, outputs)] {
+        let old = read(path)?;
+        if old != new {
+            writes.push(Write { path: path.to_owned(), old: Some(old), new });
+        }
+    }
+    if writes.is_empty() {
+        bail_hint!(format!("change it as you like, then `cargo xtask build --function {name}`"); "the function `{name}` exists already");
+    }
+    Ok(writes)
+}
+
+fn found(root: &Path, path: &str) -> Result<Option<String>> {
+    match fs::read_to_string(root.join(path)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        read => read.map(Some).with_context(|| format!("cannot read `{path}`")),
+    }
+}
+
+/// The folder may hold nothing but what is written there now.
+fn refuse_others(root: &Path, name: &FunctionName, files: &[(String, String)]) -> Result<()> {
+    let mut open = vec![name.to_string()];
+    while let Some(folder) = open.pop() {
+        let entries = match fs::read_dir(root.join(&folder)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            entries => entries.with_context(|| format!("cannot read `{folder}`")),
+        };
+        for entry in entries.hint("choose another name, or move it away")? {
+            let path = format!("{folder}/{}", entry?.file_name().to_string_lossy());
+            if files.iter().any(|(file, _)| file.starts_with(&format!("{path}/"))) {
+                open.push(path);
+            } else if !files.iter().any(|(file, _)| *file == path) {
+                bail_hint!("choose another name, or move the folder away"; "the folder `{name}` exists already, with `{path}` in it");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Each state between two of these steps is one that the tools explain, and that the same command completes.
+fn execute(root: &Path, name: &FunctionName, writes: &[Write]) -> Result<()> {
+    let (crates, terraform): (Vec<_>, Vec<_>) = writes.iter().partition(|write| !write.path.starts_with("terraform/"));
+    for write in crates {
+        files::write(&root.join(&write.path), write.new.as_bytes())?;
+    }
+    cargo::lock_members(root)?;
+    if !cargo::workspace(root)?.functions.iter().any(|function| function.name == name.as_str()) {
+        bail_hint!(format!("look at the `members` of `{MANIFEST}`"); "cargo does not see the function `{name}`");
+    }
+    terraform.iter().try_for_each(|write| files::write(&root.join(&write.path), write.new.as_bytes()))
+}
+
+/// What the files that change were, beside them: cargo writes `Cargo.lock` in its place, and where there is no space for
+/// that, there is none for writing the old one again.
+#[derive(Debug)]
+struct Kept {
+    folder: TempDir,
+    paths: Vec<String>,
+}
+
+impl Kept {
+    fn of(root: &Path, writes: &[Write]) -> Result<Self> {
+        let changed = writes.iter().filter(|write| write.old.is_some()).map(|write| write.path.clone());
+        let paths: Vec<_> = changed.chain([LOCK.to_owned()]).collect();
+        let copy = || -> Result<TempDir> {
+            let folder = tempfile::tempdir_in(root.join("target"))?;
+            for (number, path) in paths.iter().enumerate() {
+                fs::copy(root.join(path), folder.path().join(number.to_string()))?;
+            }
+            Ok(folder)
+        };
+        let folder = copy().context("cannot keep a copy of what changes").hint("check that there is free space")?;
+        Ok(Self { folder, paths })
+    }
+
+    /// All as it was.
+    fn undo(&self, root: &Path, name: &FunctionName, writes: &[Write]) {
+        for write in writes.iter().filter(|write| write.old.is_none()) {
+            let _ = fs::remove_file(root.join(&write.path));
+        }
+        for folder in [format!("{name}/src"), name.to_string()] {
+            // Only where it is empty.
+            let _ = fs::remove_dir(root.join(folder));
+        }
+        for (number, path) in self.paths.iter().enumerate() {
+            let _ = fs::rename(self.folder.path().join(number.to_string()), root.join(path));
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Which path and method leads where.
+
+use axum::{Json, Router, routing::get};
+use serde::Serialize;
+
+pub(crate) fn router() -> Router {
+    Router::new().route("/health", get(health))
+}
+
+#[derive(Debug, Serialize)]
+struct Health {
+    status: &'static str,
+}
+
+/// `GET /health`: what the smoke test asks.
+async fn health() -> Json<Health> {
+    tracing::info!("asked for its health");
+    Json(Health { status: "ok" })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
+mod tests {
+    use super::*;
+    use axum::body::to_bytes;
+    use serde_json::Value;
+    use tower::ServiceExt;
+
+    #[tokio::test]
+    async fn the_smoke_test_fits() {
+        let smoke: Value = serde_json::from_str(include_str!("../smoke.json")).unwrap();
+        let request = lambda_http::request::from_str(&smoke["event"].to_string()).unwrap();
+        let response = router().oneshot(request).await.unwrap();
+        assert_eq!(response.status().as_u16(), smoke["expect"]["status"]);
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), smoke["expect"]["body"]);
+    }
+}
