@@ -69,7 +69,7 @@ pub(crate) enum Command {
     Ci(Deploy),
     /// Prepare an account, once and as an administrator: state bucket, CircleCI's trust, deploy role, boundary of roles
     Bootstrap(DryRun),
-    /// Call the function, through the branch's alias unless another or a version is named
+    /// Call the function with the smoke test's event or another payload, through the branch's alias unless told otherwise
     Invoke(Invoke),
     /// The versions that the branch's alias has pointed at
     History,

@@ -180,7 +180,9 @@ fn invokes() {
         let answer: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran}"));
         serde_json::from_str::<Value>(answer["body"].as_str().expect("a body")).expect("JSON")["number"].take()
     };
-    assert_eq!(number(&life.run("invoke")), 2);
+    let asked = life.run("invoke --tail");
+    assert_eq!(number(&asked), 2);
+    assert!(asked.stderr.contains("rawPath"), "without a payload it is the smoke test's event: {asked}");
     assert_eq!(number(&life.run("invoke --alias main")), 2);
     assert_eq!(number(&life.run("invoke --version 1 --event smoke")), 1);
     life.run("invoke --alias nowhere").fails_with(&["cannot invoke `api-backend:nowhere`"]);

@@ -7,6 +7,7 @@ use crate::cli::{Global, Refresh};
 use crate::environment::Environment;
 use crate::error::bail_hint;
 use crate::model::alias::PRODUCTION;
+use crate::model::settings::PROJECT;
 use crate::project::Project;
 use crate::tools::terraform::Root;
 use crate::ui;
@@ -108,8 +109,12 @@ impl Outputs {
 }
 
 fn root<'a>(roots: &'a Roots<'_>) -> Root<'a> {
-    let log_group = format!("/aws/apigateway/{}", crate::model::settings::PROJECT);
-    roots.root(FOLDER, "gateway", vec![("aws_cloudwatch_log_group.access".to_owned(), log_group)])
+    let log_group = ("aws_cloudwatch_log_group.access".to_owned(), format!("/aws/apigateway/{PROJECT}"));
+    let permissions = roots.project.functions.iter().map(|function| {
+        let address = format!("aws_lambda_permission.{}", function.name.replace('-', "_"));
+        (address, format!("{}:{PRODUCTION}/{PROJECT}-gateway", function.name))
+    });
+    roots.root(FOLDER, "gateway", permissions.chain([log_group]).collect())
 }
 
 fn sealed(roots: &Roots<'_>, lambdas: &BTreeMap<String, Lambda>) -> Result<(Value, String)> {

@@ -17,6 +17,9 @@ use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
+/// The event of the smoke test, by its name for `--event`.
+const SMOKE: &str = "smoke";
+
 /// One of `invoke --json`.
 #[derive(Debug, Serialize)]
 struct Answered {
@@ -99,7 +102,7 @@ pub(crate) fn run(global: &Global, options: &Invoke) -> Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { shown })
 }
 
-/// All payloads, read before anything is called; `{}` where none was named.
+/// All payloads, read before anything is called; the smoke test's event where none was named.
 fn payloads(function: &Function, options: &Invoke) -> Result<Vec<Vec<u8>>> {
     let mut texts: Vec<(String, Vec<u8>)> = Vec::new();
     for text in &options.payload {
@@ -112,7 +115,7 @@ fn payloads(function: &Function, options: &Invoke) -> Result<Vec<Vec<u8>>> {
         texts.push((format!("event `{name}`"), event(function, name)?));
     }
     if texts.is_empty() {
-        return Ok(vec![b"{}".to_vec()]);
+        return Ok(vec![event(function, SMOKE)?]);
     }
     let checked = texts.into_iter().map(|(what, text)| {
         serde_json::from_slice::<serde::de::IgnoredAny>(&text)
@@ -135,7 +138,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 fn event(function: &Function, name: &str) -> Result<Vec<u8>> {
-    if name == "smoke" {
+    if name == SMOKE {
         let path = function.folder.join("smoke.json");
         let smoke: Smoke = serde_json::from_slice(&read(&path)?)
             .with_context(|| format!("`{}` is not a smoke test", path.display()))
@@ -147,7 +150,7 @@ fn event(function: &Function, name: &str) -> Result<Vec<u8>> {
     if !path.is_file() {
         let files = fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok);
         let names = files.filter_map(|file| Some(file.file_name().to_str()?.strip_suffix(".json")?.to_owned()));
-        let mut names: Vec<_> = names.chain(["smoke".to_owned()]).collect();
+        let mut names: Vec<_> = names.chain([SMOKE.to_owned()]).collect();
         names.sort();
         return Err(anyhow!("`{}` has no event `{name}`", function.name)).hint(format!(
             "write `{}`; there are: {}",
