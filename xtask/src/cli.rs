@@ -41,6 +41,8 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Whether this machine has what a deploy needs, and with --env the account
+    Doctor,
     /// Every gate before production: format, lints, tests, Terraform, CircleCI's config
     Check,
     /// Static analysis of the Terraform, and of all dependencies: advisories, licences, sources, bans

@@ -58,11 +58,15 @@ pub(crate) fn render(error: &anyhow::Error) -> String {
         }
         last = cause;
     }
-    let hint = error.chain().find_map(|e| e.downcast_ref::<Hinted>());
-    if let Some(Hinted { hint, .. }) = hint {
+    if let Some(hint) = hint_of(error) {
         text.push_str(&format!("\n\nhint: {hint}"));
     }
     text
+}
+
+/// The first hint that an error carries.
+pub(crate) fn hint_of(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(|cause| cause.downcast_ref::<Hinted>()).map(|hinted| hinted.hint.clone())
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     let global = &cli.global;
     match &cli.command {
+        Command::Doctor => commands::doctor::run(global),
         Command::Check => commands::check::run(),
         Command::Audit(audit) => commands::audit::run(global, *audit),
         Command::Build => commands::build::run(global),

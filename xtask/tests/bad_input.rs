@@ -273,3 +273,30 @@ fn a_port_that_is_taken() {
     assert_eq!(started["endpoint"], format!("http://127.0.0.1:{port}"), "the port is free again");
     assert_eq!(checkout.json(&["local", "down"])["running"], false);
 }
+
+/// All that is missing at once, each with what mends it; and nothing is installed or started to find out.
+#[test]
+fn doctor_names_every_lack() {
+    let checkout = Checkout::new();
+    let lacks = |ran: &Ran| -> Vec<String> {
+        let found: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran}"));
+        let missing = found.as_array().expect("findings").iter().filter(|finding| finding["ok"] == false);
+        missing
+            .map(|finding| {
+                assert!(finding["hint"].is_string(), "{finding}");
+                finding["what"].as_str().expect("a name").to_owned()
+            })
+            .collect()
+    };
+    let well = run(checkout.command(&["doctor", "--json"]).env("TERRAFORM", "/nowhere/terraform"));
+    assert_eq!((well.code, lacks(&well)), (Some(0), vec![]), "{well}");
+    assert!(well.stdout.contains("will be downloaded"), "{well}");
+
+    checkout.edit("Cargo.toml", "rustc = \"", "rustc = \"0.");
+    checkout.git(&["checkout", "--quiet", "--detach"]);
+    let mut ill = checkout.command(&["doctor", "--json", "--env", "dev"]);
+    let ill = run(ill.env("PYTHON", "/nowhere/python").env("TERRAFORM_MIRROR", "/nowhere"));
+    assert_eq!(ill.code, Some(1), "{ill}");
+    assert_eq!(lacks(&ill), ["repository", "compiler", "python", "provider", "environment"]);
+    assert!(!checkout.path("target/local").exists(), "it started the local AWS");
+}

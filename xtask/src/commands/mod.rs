@@ -7,6 +7,7 @@ pub(crate) mod bootstrap;
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod deploy;
+pub(crate) mod doctor;
 pub(crate) mod gateway;
 pub(crate) mod history;
 pub(crate) mod invoke;

@@ -126,16 +126,32 @@ fn python_tool(target: &Path, name: &str, pins: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-fn fill(folder: &Path, pins: &str, name: &str) -> Result<()> {
-    let parent = folder.parent().unwrap_or(folder);
-    let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
-    let version = Tool::new(&python).args(["-c", "import sys, venv, ensurepip; print(sys.version_info >= (3, 10))"]);
-    let version = version.run(parent).with_context(|| format!("cannot install `{name}`")).hint(
+fn interpreter() -> OsString {
+    std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into())
+}
+
+/// The version of the interpreter that virtual environments are made with, if it can make one.
+pub(crate) fn python(folder: &Path) -> Result<String> {
+    let python = interpreter();
+    let ask = "import platform, venv, ensurepip; print(platform.python_version())";
+    let version = Tool::new(&python).args(["-c", ask]).run(folder).context("there is no Python to use").hint(
         "install Python 3.10 or newer with its venv module (Debian: `apt install python3-venv`), or name one in `PYTHON`",
     )?;
-    if version.trim_ascii() != b"True" {
-        bail_hint!("install a newer one, or name it in `PYTHON`"; "`{}` is older than 3.10", python.to_string_lossy());
+    let version = String::from_utf8_lossy(&version).trim().to_owned();
+    let mut numbers = version.split('.').map(str::parse::<u32>);
+    if !matches!((numbers.next(), numbers.next()), (Some(Ok(3)), Some(Ok(10..)))) {
+        bail_hint!(
+            "install a newer one, or name it in `PYTHON`";
+            "`{}` is {version}, older than 3.10", python.to_string_lossy()
+        );
     }
+    Ok(version)
+}
+
+fn fill(folder: &Path, pins: &str, name: &str) -> Result<()> {
+    let parent = folder.parent().unwrap_or(folder);
+    let python = interpreter();
+    self::python(parent).with_context(|| format!("cannot install `{name}`"))?;
     Tool::new(&python).args(["-m", "venv", "--clear"]).args([folder]).run(parent)?;
     let list = folder.join("requirements.txt");
     files::write(&list, pins.as_bytes())?;
@@ -151,14 +167,12 @@ fn fill(folder: &Path, pins: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Terraform's program: PATH's when its version fits, else the pinned one, downloaded once.
+/// Terraform's program and version: PATH's when its version fits, else the pinned one, downloaded once.
 pub(crate) fn terraform(target: &Path) -> Result<(PathBuf, String)> {
-    let named = std::env::var_os("TERRAFORM").map(PathBuf::from);
-    let from_path = named.unwrap_or_else(|| "terraform".into());
-    if let Some(version) = terraform_version(&from_path, target)? {
-        return Ok((from_path, version));
+    if let Some(found) = terraform_at_hand(target)? {
+        return Ok(found);
     }
-    let folder = target.join("tools").join(format!("terraform-{TERRAFORM}"));
+    let folder = terraform_folder(target);
     let program = folder.join("terraform");
     if !program.is_file() {
         let _lock = files::lock(&folder.with_extension("lock"), PATIENCE)?;
@@ -167,6 +181,20 @@ pub(crate) fn terraform(target: &Path) -> Result<(PathBuf, String)> {
         }
     }
     Ok((program, TERRAFORM.to_owned()))
+}
+
+/// The same where nothing has to be downloaded.
+pub(crate) fn terraform_at_hand(target: &Path) -> Result<Option<(PathBuf, String)>> {
+    let from_path = std::env::var_os("TERRAFORM").map_or_else(|| "terraform".into(), PathBuf::from);
+    if let Some(version) = terraform_version(&from_path, target)? {
+        return Ok(Some((from_path, version)));
+    }
+    let pinned = terraform_folder(target).join("terraform");
+    Ok(pinned.is_file().then(|| (pinned, TERRAFORM.to_owned())))
+}
+
+fn terraform_folder(target: &Path) -> PathBuf {
+    target.join("tools").join(format!("terraform-{TERRAFORM}"))
 }
 
 /// The version that a program reports, when it is 1.11 or newer and below 2. The answer is kept for as long as the

@@ -65,6 +65,18 @@ impl Program {
     }
 }
 
+/// Where the AWS provider will come from.
+pub(crate) fn provider_source(target: &Path) -> Result<String> {
+    let ours = configuration(target)?;
+    Ok(match provider_mirror()? {
+        Some(mirror) if ours.is_some() => format!("mirror `{}`", mirror.display()),
+        _ if ours.is_none() && std::env::var_os("TF_CLI_CONFIG_FILE").is_some() => {
+            "as `TF_CLI_CONFIG_FILE` says".to_owned()
+        }
+        _ => "Terraform's registry".to_owned(),
+    })
+}
+
 /// Terraform's CLI configuration: the user's where there is one, else one of ours that names a filesystem mirror of the
 /// provider if this machine has one, as CI images do. `TERRAFORM_MIRROR` names one that is not found by itself.
 fn configuration(target: &Path) -> Result<Option<PathBuf>> {
@@ -72,15 +84,7 @@ fn configuration(target: &Path) -> Result<Option<PathBuf>> {
     if users.as_ref().is_some_and(|file| file.is_file()) {
         return Ok(None);
     }
-    let mirror = match std::env::var_os("TERRAFORM_MIRROR").map(PathBuf::from) {
-        Some(named) if holds_provider(&named) => Some(named),
-        Some(named) => bail_hint!(
-            "it must be the folder above `registry.terraform.io/hashicorp/aws`";
-            "`TERRAFORM_MIRROR` is `{}`, which holds no AWS provider", named.display()
-        ),
-        None => mirror(Path::new("/opt")),
-    };
-    let text = match mirror {
+    let text = match provider_mirror()? {
         Some(mirror) => format!(
             "provider_installation {{\n  filesystem_mirror {{\n    path = {:?}\n  }}\n  direct {{\n    exclude = [\"registry.terraform.io/hashicorp/aws\"]\n  }}\n}}\n",
             mirror.display().to_string()
@@ -94,6 +98,17 @@ fn configuration(target: &Path) -> Result<Option<PathBuf>> {
         files::write(&file, text.as_bytes())?;
     }
     Ok(Some(file))
+}
+
+fn provider_mirror() -> Result<Option<PathBuf>> {
+    match std::env::var_os("TERRAFORM_MIRROR").map(PathBuf::from) {
+        Some(named) if holds_provider(&named) => Ok(Some(named)),
+        Some(named) => bail_hint!(
+            "it must be the folder above `registry.terraform.io/hashicorp/aws`";
+            "`TERRAFORM_MIRROR` is `{}`, which holds no AWS provider", named.display()
+        ),
+        None => Ok(mirror(Path::new("/opt"))),
+    }
 }
 
 fn holds_provider(folder: &Path) -> bool {

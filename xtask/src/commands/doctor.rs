@@ -1,0 +1,103 @@
+//! `doctor`: all that a deploy needs of this machine, looked at at once; installs nothing.
+
+use crate::cli::Global;
+use crate::environment::{self, Environment, LOCAL};
+use crate::error::{bail_hint, hint_of, with_hint};
+use crate::project;
+use crate::tools::git::Git;
+use crate::tools::{cargo, local, pinned, terraform};
+use anyhow::{Result, anyhow};
+use serde::Serialize;
+use std::fmt;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// `doctor --json`.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Report(Vec<Finding>);
+
+#[derive(Serialize)]
+struct Finding {
+    what: &'static str,
+    ok: bool,
+    /// What was found, or what is wrong.
+    says: String,
+    /// What mends it.
+    hint: Option<String>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|Finding { what, ok, says, hint }| {
+            let mark = if *ok { "ok" } else { "MISSING" };
+            writeln!(f, "{mark:<8} {what:<12} {says}")?;
+            hint.iter().try_for_each(|hint| writeln!(f, "{:<22}hint: {hint}", ""))
+        })
+    }
+}
+
+pub(crate) fn run(global: &Global) -> Result<ExitCode> {
+    let root = project::root()?;
+    let target = root.join("target");
+    let mut findings = vec![
+        finding("repository", repository(&root)),
+        finding("compiler", compiler(&root)),
+        finding("python", pinned::python(&root)),
+        finding("terraform", terraform_program(&target)),
+        finding("provider", terraform::provider_source(&target)),
+        finding("environment", settings(global, &root)),
+    ];
+    if global.env == LOCAL {
+        findings.push(finding("local AWS", Ok(local_aws(&target))));
+    } else if findings.iter().all(|finding| finding.ok || finding.what != "environment") {
+        let account = Environment::open(&global.env, &root).map(|environment| environment::described(&environment));
+        findings.push(finding("credentials", account));
+    }
+    let missing = findings.iter().filter(|finding| !finding.ok).count();
+    super::show(global, &Report(findings))?;
+    Ok(if missing == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn finding(what: &'static str, found: Result<String>) -> Finding {
+    match found {
+        Ok(says) => Finding { what, ok: true, says, hint: None },
+        Err(error) => Finding { what, ok: false, says: format!("{error:#}"), hint: hint_of(&error) },
+    }
+}
+
+fn repository(root: &Path) -> Result<String> {
+    let git = Git::open(root)?;
+    git.commit()?;
+    Ok(format!("branch `{}`", git.head_branch()?))
+}
+
+fn compiler(root: &Path) -> Result<String> {
+    let compiler = cargo::compiler(root, cargo::workspace(root)?.rustc.as_deref())?;
+    match compiler.warning().zip(compiler.mend()) {
+        None => Ok(compiler.to_string()),
+        Some((warning, mend)) => Err(with_hint(anyhow!(warning), mend)),
+    }
+}
+
+fn terraform_program(target: &Path) -> Result<String> {
+    Ok(match pinned::terraform_at_hand(target)? {
+        Some((path, version)) => format!("{version}, `{}`", path.display()),
+        None => "will be downloaded by the first command that needs it".to_owned(),
+    })
+}
+
+fn settings(global: &Global, root: &Path) -> Result<String> {
+    let settings = environment::settings(&global.env, root)?;
+    if settings.branches.is_empty() {
+        bail_hint!("name the branches, or `*` for any"; "environment `{}` takes no branch at all", global.env);
+    }
+    Ok(format!("`{}`, account {}, region {}", global.env, settings.account_id, settings.region))
+}
+
+fn local_aws(target: &Path) -> String {
+    match local::status(target).endpoint {
+        Some(endpoint) => format!("runs at {endpoint}"),
+        None => "does not run; any command on `local` starts it".to_owned(),
+    }
+}
