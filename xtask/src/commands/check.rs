@@ -31,7 +31,8 @@ pub(crate) fn run() -> Result<ExitCode> {
     gate(
         "test",
         "all of the workspace",
-        &["test", "--workspace", "--locked"],
+        // More threads than cores, as the longest tests mostly wait for Terraform.
+        &["test", "--workspace", "--locked", "--", "--test-threads=6"],
         "run `cargo test` for one crate to see more",
     )?;
     Ok(ExitCode::SUCCESS)

@@ -1,9 +1,7 @@
 //! What comes after a deploy: canaries, rollbacks, calls.
 
-mod common;
-
-use common::life::{FUNCTIONS, Life};
-use common::{Ran, run, send};
+use crate::common::life::{FUNCTIONS, Life};
+use crate::common::{Ran, run, send};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::process::Stdio;

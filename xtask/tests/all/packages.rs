@@ -1,8 +1,6 @@
 //! Packages where the machine is not as it should be: another compiler, a disk without space.
 
-mod common;
-
-use common::Checkout;
+use crate::common::Checkout;
 
 /// Only the pin is changed, as no test can bring another compiler along.
 #[test]

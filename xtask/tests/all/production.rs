@@ -1,9 +1,7 @@
 //! The road to production: two accounts, four refusals, the workflow of `main` step by step as CircleCI runs it, and
 //! what the deploy role may not do.
 
-mod common;
-
-use common::{Checkout, Ran, get, run};
+use crate::common::{Checkout, Ran, get, run};
 use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
@@ -45,7 +43,7 @@ fn version_at(endpoint: &str, account: &str, url: &str) -> Value {
 
 #[test]
 fn the_road_to_production() {
-    let checkout = Checkout::for_builds();
+    let checkout = Checkout::for_builds("production");
     let endpoint = checkout.json(&["local", "up"])["endpoint"].as_str().expect("it runs").to_owned();
     let on = |account: &str, arguments: &[&str]| run(&mut command(&checkout, &endpoint, account, arguments));
 

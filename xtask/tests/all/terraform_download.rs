@@ -1,8 +1,6 @@
 //! Where PATH has no Terraform that fits, the pinned one is downloaded: only the true archive is ever installed.
 
-mod common;
-
-use common::{Checkout, Ran, run};
+use crate::common::{Checkout, Ran, run};
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::fs;

@@ -1,9 +1,7 @@
 //! What goes and what stays. What was published, and what is left, is asked of the local AWS by plain HTTP.
 
-mod common;
-
-use common::life::{FUNCTIONS, Life};
-use common::send;
+use crate::common::life::{FUNCTIONS, Life};
+use crate::common::send;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::process::Stdio;

@@ -1,7 +1,5 @@
 //! A checkout of this workspace to run the real `xtask` in, apart from the one that the tests are built from.
 
-#![allow(dead_code, reason = "each test binary uses its own part of this")]
-
 pub(crate) mod life;
 
 use serde_json::Value;
@@ -50,10 +48,10 @@ impl Checkout {
         checkout
     }
 
-    /// Always in the same folder: the compiler is told of the checkout's path (to remap it), so in another folder every
-    /// dependency of a function would be compiled anew. Two runs at once wait for each other.
-    pub(crate) fn for_builds() -> Self {
-        let base = workspace().join("target/e2e");
+    /// Always in the same folder for a test of this name: the compiler is told of the checkout's path (to remap it), so in
+    /// another folder every dependency of a function would be compiled anew. Two runs at once wait for each other.
+    pub(crate) fn for_builds(name: &str) -> Self {
+        let base = workspace().join("target/e2e").join(name);
         fs::create_dir_all(&base).expect("a folder for the checkout");
         let lock = File::create(base.join("lock")).expect("a lock file");
         lock.lock().expect("the lock");

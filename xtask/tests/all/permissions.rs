@@ -1,13 +1,11 @@
 //! What the deploy role may do: a whole release with it, and what it is refused. The emulated AWS judges every call
 //! (`AUTH=true`) by the policies that `bootstrap` made; what it cannot judge is judged on the documents themselves.
 
-mod common;
-
+use crate::common::{Checkout, Ran, run, send, workspace};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{PayloadChecksumKind, SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
-use common::{Checkout, Ran, run, send, workspace};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -205,7 +203,7 @@ fn token(project: &str, branch: &str) -> String {
 
 #[test]
 fn a_release_with_the_deploy_role_and_what_it_may_not_do() {
-    let checkout = Checkout::for_builds();
+    let checkout = Checkout::for_builds("permissions");
     let judge = Judge::start(&checkout);
     let file = "terraform/environments/prod.tfvars.json";
     let mut settings: Value = serde_json::from_str(&checkout.read(file)).expect("JSON");

@@ -1,8 +1,6 @@
 //! `new`: a function that cargo, rustfmt and Terraform take as it is; and nothing at all where it cannot be made.
 
-mod common;
-
-use common::{Checkout, run, workspace};
+use crate::common::{Checkout, run, workspace};
 use std::fs;
 use std::process::Command;
 

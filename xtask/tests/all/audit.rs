@@ -1,8 +1,6 @@
 //! `audit`: findings in the Terraform by the real scanner; cargo-deny by a stand-in, since compiling it takes minutes.
 
-mod common;
-
-use common::{Checkout, Ran, run};
+use crate::common::{Checkout, Ran, run};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,9 +1,7 @@
 //! A function's life from its first deploy on, with the real Terraform against the local AWS: one story, as every part
 //! stands on what the part before has left.
 
-mod common;
-
-use common::{Checkout, Ran, post, run, send};
+use crate::common::{Checkout, Ran, post, run, send};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -84,7 +82,7 @@ fn is_legal(alias: &str) -> bool {
 
 #[test]
 fn from_the_first_deploy_on() {
-    let checkout = Checkout::for_builds();
+    let checkout = Checkout::for_builds("deploy");
     first_deploy(&checkout);
     nothing_changed(&checkout);
     let second = a_change_on_main(&checkout);

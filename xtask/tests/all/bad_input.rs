@@ -1,8 +1,6 @@
 //! What a person or a CI system can get wrong: each is one error with a hint, and leaves nothing behind.
 
-mod common;
-
-use common::{Checkout, Ran, run};
+use crate::common::{Checkout, Ran, run};
 use std::fs;
 use std::net::TcpListener;
 

@@ -1,0 +1,14 @@
+//! The real binary, driven as a person or CircleCI drives it. One test binary, so that the long stories, which mostly wait
+//! for Terraform, run side by side.
+
+mod audit;
+mod bad_input;
+mod common;
+mod deploy;
+mod life;
+mod new;
+mod packages;
+mod permissions;
+mod production;
+mod prune;
+mod terraform_download;
