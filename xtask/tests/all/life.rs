@@ -4,6 +4,7 @@ use crate::common::life::{FUNCTIONS, Life};
 use crate::common::{Ran, run, send};
 use serde_json::{Value, json};
 use std::io::Write;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -101,6 +102,46 @@ fn shifts_a_canary() {
     life.change(5);
     life.run("alias --weight 10").fails_with(&["different roles", "role/first", "role/second", "without `--weight`"]);
     life.says("alias", "1 -> 5");
+}
+
+/// Two machines release two commits at the same moment: the newer one is live in the end, whoever came first, and the
+/// older one either was live before or was told that it is older.
+#[test]
+fn two_releases_at_once() {
+    const ROUNDS: u64 = 10;
+    let life = Life::new();
+    let dev = "terraform/environments/dev.tfvars.json";
+    life.checkout.write(dev, &life.checkout.read("terraform/environments/local.tfvars.json"));
+    life.change(1);
+    life.says("alias", "new -> 1");
+    for round in 0..ROUNDS {
+        let (older, newer) = (2 * round + 2, 2 * round + 3);
+        life.change(older);
+        let behind = life.another_machine();
+        life.change(newer);
+        let release = |folder: &Path| {
+            let mut command = life.checkout.command(&["alias", "--env", "dev"]);
+            command.env("AWS_ENDPOINT_URL", &life.endpoint).env("AWS_ACCESS_KEY_ID", "000000000000");
+            command.env("AWS_SECRET_ACCESS_KEY", "any").current_dir(folder);
+            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts")
+        };
+        let here = life.checkout.path("");
+        let (old, new) = if round % 2 == 0 {
+            let old = release(behind.path());
+            (old, release(&here))
+        } else {
+            let new = release(&here);
+            (release(behind.path()), new)
+        };
+        let [old, new] = [old, new].map(|child| child.wait_with_output().expect("it ends"));
+        assert!(new.status.success(), "{}", String::from_utf8_lossy(&new.stderr));
+        let alias = life.alias();
+        assert_eq!(alias[0], newer.to_string(), "round {round}: {alias}");
+        let before = if old.status.success() { older } else { newer - 2 };
+        assert_eq!(alias[2][0], before.to_string(), "round {round}: an update is lost: {alias}");
+        let said = String::from_utf8_lossy(&old.stderr);
+        assert!(old.status.success() || said.contains("--allow-older"), "{said}");
+    }
 }
 
 /// Each is one write, so that nothing is half done: the same command completes, or it is done already.

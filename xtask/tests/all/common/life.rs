@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::io::{Cursor, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
+use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
 
 pub(crate) const FUNCTIONS: &str = "/2015-03-31/functions";
@@ -59,6 +60,19 @@ impl Life {
         self.publish(number);
         self.checkout.write("api-backend/CHANGES", &number.to_string());
         self.checkout.commit(&format!("change {number}"));
+    }
+
+    /// A clone with what was published last, as another laptop or a job on CircleCI has it.
+    pub(crate) fn another_machine(&self) -> TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().to_str().expect("a path in UTF-8");
+        self.checkout.git(&["clone", "--quiet", ".", path]);
+        for name in ["terraform/output.json", "target/lambda/api-backend/lambda.zip"] {
+            let copy = folder.path().join(name);
+            std::fs::create_dir_all(copy.parent().expect("a folder")).expect("a folder");
+            std::fs::copy(self.checkout.path(name), copy).expect("a copy");
+        }
+        folder
     }
 
     pub(crate) fn run(&self, line: &str) -> Ran {
