@@ -147,7 +147,7 @@ fn two_releases_at_once() {
 /// Each is one write, so that nothing is half done: the same command completes, or it is done already.
 #[test]
 fn killed_at_any_point() {
-    const ROUNDS: u64 = 12;
+    const ROUNDS: u64 = 24;
     let life = Life::new();
     life.change(1);
     life.says("alias", "new -> 1");
