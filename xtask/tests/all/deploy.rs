@@ -85,6 +85,7 @@ fn from_the_first_deploy_on() {
     let checkout = Checkout::for_builds("deploy");
     first_deploy(&checkout);
     nothing_changed(&checkout);
+    a_disk_that_is_full(&checkout);
     let second = a_change_on_main(&checkout);
     a_branch_of_its_own(&checkout);
     branches_with_illegal_names(&checkout);
@@ -132,6 +133,19 @@ fn nothing_changed(checkout: &Checkout) {
     assert_eq!(facts(&deploy(checkout, &[])), json!(["main", "1", "1", false]));
     assert_eq!(checkout.read("terraform/output.json"), before);
     assert_eq!(checkout.git(&["status", "--porcelain"]), "", "a deploy changes nothing that git sees");
+}
+
+/// The old package stays whole, and no part of a new one beside it.
+fn a_disk_that_is_full(checkout: &Checkout) {
+    let folder = checkout.path("target/lambda/api-backend");
+    let package = folder.join("lambda.zip");
+    let names = || std::fs::read_dir(&folder).expect("the folder").map(|entry| entry.expect("an entry").file_name());
+    let before = names().collect::<BTreeSet<_>>();
+    std::fs::write(&package, "an older one").expect("another package");
+    let ran = run(&mut checkout.limited(400_000, &["build"]));
+    ran.fails_with(&["cannot write", "lambda.zip", "check that there is free space"]);
+    assert_eq!(std::fs::read(&package).expect("the package"), b"an older one");
+    assert_eq!(names().collect::<BTreeSet<_>>(), before);
 }
 
 fn a_change_on_main(checkout: &Checkout) -> String {
