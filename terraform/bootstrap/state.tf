@@ -1,4 +1,5 @@
-# Everybody who may write here may change everything that Terraform made, so nobody else may read or write.
+# Whoever may write here may change everything that Terraform made. Closed to the public; whom the account itself lets in
+# is its administrator's to say (docs/security.md).
 resource "aws_s3_bucket" "state" {
   # checkov:skip=CKV_AWS_18:A log would need a bucket of its own; CloudTrail can record who reads and writes states.
   # checkov:skip=CKV_AWS_144:Lost states can be imported anew; a copy in another region would be one more to guard.
