@@ -3,7 +3,7 @@
 use super::alias::Source;
 use super::build::{Built, build};
 use super::roles::Role;
-use super::roots::{self, Roots};
+use super::roots::Roots;
 use super::{bootstrap, gateway};
 use crate::cli::{Apply, Global, Refresh};
 use crate::environment::Environment;
@@ -14,7 +14,7 @@ use crate::model::version::Version;
 use crate::project::{Function, Project};
 use crate::tools::aws::Aws;
 use crate::tools::files;
-use crate::tools::terraform::Root;
+use crate::tools::terraform::{self, Root};
 use crate::ui;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -209,7 +209,7 @@ pub(crate) struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     pub(crate) fn new(roots: &'a Roots<'a>) -> Result<Self> {
-        let mut sources = roots::sources(&roots.project.root.join("terraform"))?;
+        let mut sources = terraform::sources(&roots.project.root.join("terraform"))?;
         // They have states and digests of their own.
         sources.retain(|path, _| !path.starts_with("bootstrap/") && !path.starts_with("gateway/"));
         for function in &roots.project.functions {

@@ -5,14 +5,11 @@ use crate::environment::Environment;
 use crate::model::package::sha256;
 use crate::model::settings::PROJECT;
 use crate::project::Project;
-use crate::tools::terraform::{Program, Root};
+use crate::tools::terraform::{self, Program, Root};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 
 /// What all roots of one environment have in common.
 #[derive(Debug)]
@@ -64,7 +61,7 @@ impl<'a> Roots<'a> {
     pub(crate) fn sealed(&self, folder: &str, mut variables: Value) -> Result<(Value, String)> {
         let inputs = json!({
             "variables": variables,
-            "sources": sources(&self.project.root.join(folder))?,
+            "sources": terraform::sources(&self.project.root.join(folder))?,
             "terraform": self.program.version,
         });
         let digest = sha256(inputs.to_string().as_bytes()).hex;
@@ -90,24 +87,4 @@ impl<T: DeserializeOwned> Sealed<T> {
     pub(crate) fn of(self, digest: &str) -> Option<T> {
         self.inputs_digest.filter(|found| found.value == digest).and(self.outputs)
     }
-}
-
-/// All of Terraform's own files in a folder and below, by path.
-pub(crate) fn sources(folder: &Path) -> Result<BTreeMap<String, String>> {
-    let mut found = BTreeMap::new();
-    let mut open = vec![folder.to_path_buf()];
-    while let Some(next) = open.pop() {
-        let entries = fs::read_dir(&next).with_context(|| format!("cannot read `{}`", next.display()))?;
-        for entry in entries {
-            let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if path.is_dir() && name != ".terraform" {
-                open.push(path);
-            } else if name.ends_with(".tf") || name == ".terraform.lock.hcl" {
-                let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-                found.insert(path.strip_prefix(folder).unwrap_or(&path).display().to_string(), text);
-            }
-        }
-    }
-    Ok(found)
 }

@@ -8,6 +8,7 @@ use crate::model::package::sha256;
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -63,6 +64,26 @@ impl Program {
             None => tool,
         }
     }
+}
+
+/// All of Terraform's own files in a folder and below, by path.
+pub(crate) fn sources(folder: &Path) -> Result<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(next) = open.pop() {
+        let entries = fs::read_dir(&next).with_context(|| format!("cannot read `{}`", next.display()))?;
+        for entry in entries {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() && name != ".terraform" {
+                open.push(path);
+            } else if name.ends_with(".tf") || name == ".terraform.lock.hcl" {
+                let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+                found.insert(path.strip_prefix(folder).unwrap_or(&path).display().to_string(), text);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Where the AWS provider will come from.
@@ -282,7 +303,7 @@ impl Root<'_> {
         files::lock(&self.data.with_extension("lock"), LOCK + ORPHAN)
     }
 
-    /// Initialises the data folder unless it was with just these settings.
+    /// Initialises the data folder unless it was with just these settings and sources.
     fn init(&self) -> Result<()> {
         let mut settings = vec![
             format!("bucket={}", self.environment.bucket()),
@@ -299,9 +320,9 @@ impl Root<'_> {
             ];
             settings.extend(local.map(|name| format!("{name}=true")));
         }
-        let lockfile = self.folder.join(".terraform.lock.hcl");
-        let pins = fs::read_to_string(&lockfile).with_context(|| format!("cannot read `{}`", lockfile.display()))?;
-        let wanted = sha256(format!("{}\n{settings:?}\n{pins}", self.program.version).as_bytes()).hex;
+        // The sources name modules and providers, which are installed by it.
+        let sources = sources(&self.folder)?;
+        let wanted = sha256(format!("{}\n{settings:?}\n{sources:?}", self.program.version).as_bytes()).hex;
         let stamp = self.data.join("initialised");
         if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
             return Ok(());

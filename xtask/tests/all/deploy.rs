@@ -86,6 +86,7 @@ fn from_the_first_deploy_on() {
     first_deploy(&checkout);
     nothing_changed(&checkout);
     a_disk_that_is_full(&checkout);
+    a_module_more(&checkout);
     let second = a_change_on_main(&checkout);
     a_branch_of_its_own(&checkout);
     branches_with_illegal_names(&checkout);
@@ -146,6 +147,15 @@ fn a_disk_that_is_full(checkout: &Checkout) {
     ran.fails_with(&["cannot write", "lambda.zip", "check that there is free space"]);
     assert_eq!(std::fs::read(&package).expect("the package"), b"an older one");
     assert_eq!(names().collect::<BTreeSet<_>>(), before);
+}
+
+/// Terraform has to be initialised again for it.
+fn a_module_more(checkout: &Checkout) {
+    checkout.write("terraform/modules/nothing/outputs.tf", "output \"nothing\" {\n  value = 1\n}\n");
+    checkout.write("terraform/nothing.tf", "module \"nothing\" {\n  source = \"./modules/nothing\"\n}\n");
+    let plan = checkout.json(&["plan"]);
+    assert!(plan["plan"].is_string(), "{plan}");
+    checkout.git(&["clean", "--quiet", "--force", "-d", "terraform"]);
 }
 
 fn a_change_on_main(checkout: &Checkout) -> String {
