@@ -1,7 +1,8 @@
 //! The environment of a run: an AWS account and region, and how the tools are told of it.
 
 use crate::error::{Hint, bail_hint};
-use crate::model::settings::{PROJECT, Settings, Unusable};
+use crate::model::settings::{Settings, Unusable};
+use crate::project::Project;
 use crate::tools::aws::{Account, Aws};
 use crate::tools::local::Local;
 use crate::tools::process::Tool;
@@ -38,6 +39,8 @@ pub(crate) fn settings(name: &str, root: &Path) -> Result<Settings> {
 pub(crate) struct Environment {
     pub(crate) name: String,
     pub(crate) settings: Settings,
+    /// The project's name, of which names in the account are made.
+    pub(crate) project: String,
     access: Access,
 }
 
@@ -49,12 +52,13 @@ enum Access {
 
 impl Environment {
     /// Makes the named environment ready: `local` starts the local AWS, any other is asked whose account it is.
-    pub(crate) fn open(name: &str, root: &Path) -> Result<Self> {
-        let settings = settings(name, root)?;
+    pub(crate) fn open(name: &str, project: &Project) -> Result<Self> {
+        let settings = settings(name, &project.root)?;
+        let called = project.names.project.clone();
         let access = if name == LOCAL {
-            Access::Local(Local::up(&root.join("target"), None)?)
+            Access::Local(Local::up(&project.target, None)?)
         } else {
-            let account = Account::open(&settings)?;
+            let account = Account::open(&settings, &deploy_role(&settings, &called))?;
             let found = Aws::new(account.sdk.clone())?.caller()?;
             if found != settings.account_id {
                 bail_hint!(
@@ -64,7 +68,7 @@ impl Environment {
             }
             Access::Account(Box::new(account))
         };
-        Ok(Self { name: name.to_owned(), settings, access })
+        Ok(Self { name: name.to_owned(), settings, project: called, access })
     }
 
     pub(crate) fn is_local(&self) -> bool {
@@ -82,6 +86,11 @@ impl Environment {
         &self.settings.region
     }
 
+    /// Name of the role that CircleCI assumes.
+    pub(crate) fn deploy_role(&self) -> String {
+        deploy_role(&self.settings, &self.project)
+    }
+
     pub(crate) fn account(&self) -> &str {
         &self.settings.account_id
     }
@@ -90,7 +99,7 @@ impl Environment {
     pub(crate) fn bucket(&self) -> String {
         match &self.access {
             Access::Local(local) => local.bucket.clone(),
-            Access::Account(_) => format!("{PROJECT}-terraform-{}-{}", self.account(), self.region()),
+            Access::Account(_) => format!("{}-terraform-{}-{}", self.project, self.account(), self.region()),
         }
     }
 
@@ -136,13 +145,24 @@ impl Environment {
     }
 }
 
+fn deploy_role(settings: &Settings, project: &str) -> String {
+    settings.deploy_role.clone().unwrap_or_else(|| format!("{project}-deploy"))
+}
+
 /// An environment for a person.
 pub(crate) fn described(environment: &Environment) -> String {
     format!("environment `{}`, account {}", environment.name, environment.account())
 }
 
 /// The release must be one that the environment takes.
-pub(crate) fn admit(name: &str, settings: &Settings, branch: &str, dirty: bool, commit: &str) -> Result<()> {
+pub(crate) fn admit(
+    name: &str,
+    settings: &Settings,
+    production: &str,
+    branch: &str,
+    dirty: bool,
+    commit: &str,
+) -> Result<()> {
     if !settings.admits(branch) {
         return Err(anyhow!(
             "environment `{name}` takes no branch `{branch}`, only `{}`",
@@ -150,7 +170,7 @@ pub(crate) fn admit(name: &str, settings: &Settings, branch: &str, dirty: bool, 
         ))
         .hint("deploy to another environment, or merge; who may deploy stands in `terraform/environments/`");
     }
-    let production = branch == crate::model::alias::PRODUCTION && name != LOCAL;
+    let production = branch == production && name != LOCAL;
     if dirty && (production || !settings.allow_dirty) {
         bail_hint!(
             "commit or stash the changes";

@@ -2,7 +2,7 @@
 
 use crate::error::{Hint, bail_hint};
 use crate::model::elf::Architecture;
-use crate::tools::cargo;
+use crate::tools::cargo::{self, Names};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
@@ -16,8 +16,8 @@ pub(crate) struct Project {
     pub(crate) cargo_target: PathBuf,
     /// All of them, by name.
     pub(crate) functions: Vec<Function>,
-    /// The compiler that the workspace names.
-    pub(crate) rustc: Option<String>,
+    /// What it calls itself, its production branch, its compiler.
+    pub(crate) names: Names,
     /// What `--function` named; empty for all.
     only: Vec<String>,
 }
@@ -35,7 +35,7 @@ impl Project {
     pub(crate) fn open(only: &[String]) -> Result<Self> {
         let root = root()?;
         let workspace = cargo::workspace(&root)?;
-        let cargo::Workspace { target: cargo_target, functions, rustc } = workspace;
+        let cargo::Workspace { target: cargo_target, functions, names } = workspace;
         if let Some(unknown) = only.iter().find(|name| !functions.iter().any(|f| f.name == **name)) {
             let known: Vec<_> = functions.iter().map(|f| f.name.as_str()).collect();
             bail_hint!(format!("the functions are: {}", known.join(", ")); "there is no function `{unknown}`");
@@ -43,7 +43,7 @@ impl Project {
         if functions.is_empty() {
             bail_hint!("add `[package.metadata.lambda]` to the crate of a Lambda"; "the workspace has no function");
         }
-        Ok(Self { target: root.join("target"), cargo_target, root, functions, rustc, only: only.to_vec() })
+        Ok(Self { target: root.join("target"), cargo_target, root, functions, names, only: only.to_vec() })
     }
 
     /// The functions that the command is about.

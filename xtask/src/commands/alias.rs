@@ -22,6 +22,8 @@ pub(crate) struct Source {
     pub(crate) branch: String,
     commit: String,
     dirty: bool,
+    /// Whether it is the production branch.
+    production: bool,
     options: Options,
 }
 
@@ -31,8 +33,10 @@ impl Source {
         let git = Git::open(&project.root)?;
         let branch = branch(global, || git.head_branch())?;
         let (commit, dirty) = (git.commit()?, git.is_dirty()?);
-        environment::admit(&global.env, &environment::settings(&global.env, &project.root)?, &branch, dirty, &commit)?;
-        Ok(Self { git, branch, commit, dirty, options })
+        let production = &project.names.production;
+        let settings = environment::settings(&global.env, &project.root)?;
+        environment::admit(&global.env, &settings, production, &branch, dirty, &commit)?;
+        Ok(Self { production: branch == *production, git, branch, commit, dirty, options })
     }
 
     pub(crate) fn alias(&self) -> AliasName {
@@ -45,6 +49,7 @@ impl Source {
             commit: self.commit.clone(),
             dirty: self.dirty,
             version,
+            production: self.production,
             allow_older: self.options.allow_older,
             force: self.options.force,
             share: self.options.weight,
@@ -62,7 +67,7 @@ pub(crate) fn branch(global: &Global, head: impl FnOnce() -> Result<String>) -> 
 pub(crate) fn run(global: &Global, alias: Options) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let source = Source::read(global, &project, alias)?;
-    let environment = Environment::open(&global.env, &project.root)?;
+    let environment = Environment::open(&global.env, &project)?;
     let aws = environment.aws()?;
     let proved = prove_output(&project, &environment)?;
     let moves: Vec<_> = if alias.dry_run.dry_run {

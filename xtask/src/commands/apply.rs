@@ -9,7 +9,6 @@ use crate::cli::{Apply, Global, Refresh};
 use crate::environment::Environment;
 use crate::error::{Hint, bail_hint};
 use crate::model::package::sha256;
-use crate::model::settings::PROJECT;
 use crate::model::version::Version;
 use crate::project::{Function, Project};
 use crate::tools::aws::Aws;
@@ -82,7 +81,7 @@ pub(crate) fn run(global: &Global, apply: Apply) -> Result<ExitCode> {
     }
     let project = Project::open(&global.function)?;
     Source::read(global, &project, crate::cli::Alias::default())?;
-    let environment = Environment::open(&global.env, &project.root)?;
+    let environment = Environment::open(&global.env, &project)?;
     let roots = Roots::new(&project, &environment)?;
     bootstrap::ensure(&roots)?;
     let built = build(&project, project.functions.iter())?;
@@ -93,7 +92,7 @@ pub(crate) fn run(global: &Global, apply: Apply) -> Result<ExitCode> {
 
 pub(crate) fn plan(global: &Global, refresh: Refresh) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    let environment = Environment::open(&global.env, &project.root)?;
+    let environment = Environment::open(&global.env, &project)?;
     let roots = Roots::new(&project, &environment)?;
     bootstrap::ensure(&roots)?;
     let built = build(&project, project.functions.iter())?;
@@ -140,7 +139,7 @@ impl std::fmt::Display for Plan {
 
 pub(crate) fn output(global: &Global) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    let environment = Environment::open(&global.env, &project.root)?;
+    let environment = Environment::open(&global.env, &project)?;
     let text = Stage::new(&Roots::new(&project, &environment)?)?.outputs()?.text;
     files::write(&project.output_json(), &text)?;
     super::show(global, &Shown(serde_json::from_slice(&text)?))
@@ -321,8 +320,8 @@ impl<'a> Stage<'a> {
 
     /// The ARNs that the roles have or will have.
     fn expected_roles(&self) -> BTreeMap<String, String> {
-        let account = self.roots.environment.account();
-        let arn = |name: &str| format!("arn:aws:iam::{account}:role/{PROJECT}/{name}");
+        let (account, project) = (self.roots.environment.account(), &self.roots.environment.project);
+        let arn = |name: &str| format!("arn:aws:iam::{account}:role/{project}/{name}");
         self.roles.iter().map(|role| (role.function.clone(), arn(&role.name))).collect()
     }
 

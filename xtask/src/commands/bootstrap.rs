@@ -43,7 +43,7 @@ pub(crate) fn run(global: &Global, dry_run: DryRun) -> Result<ExitCode> {
         permissions_boundary: Output<String>,
     }
     let project = Project::open(&global.function)?;
-    let environment = Environment::open(&global.env, &project.root)?;
+    let environment = Environment::open(&global.env, &project)?;
     let roots = Roots::new(&project, &environment)?;
     let root = root(&roots);
     let bucket = environment.bucket();
@@ -100,7 +100,7 @@ fn root<'a>(roots: &'a Roots<'_>) -> Root<'a> {
     let adoptable = [
         ("aws_iam_policy.boundary", roots.boundary()),
         ("aws_iam_openid_connect_provider.circleci", format!("arn:aws:iam::{account}:oidc-provider/{issuer}")),
-        ("aws_iam_role.deploy", roots.environment.settings.deploy_role.clone()),
+        ("aws_iam_role.deploy", roots.environment.deploy_role()),
     ];
     roots.root(FOLDER, "bootstrap", adoptable.map(|(address, id)| (address.to_owned(), id)).to_vec())
 }
@@ -110,7 +110,7 @@ fn sealed(roots: &Roots<'_>) -> Result<(Value, String)> {
     let mut variables = roots.variables();
     variables["state_bucket"] = json!(roots.environment.bucket());
     variables["functions"] = roots.project.functions.iter().map(|function| function.name.clone()).collect();
-    variables["deploy_role"] = json!(settings.deploy_role);
+    variables["deploy_role"] = json!(roots.environment.deploy_role());
     variables["branches"] = json!(settings.branches);
     variables["circleci"] = json!(settings.circleci);
     roots.sealed(FOLDER, variables)

@@ -57,7 +57,7 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode> {
 
 /// Builds the functions one after the other: cargo uses all cores for each.
 pub(crate) fn build<'a>(project: &Project, functions: impl Iterator<Item = &'a Function>) -> Result<Vec<Built>> {
-    let compiler = cargo::compiler(&project.root, project.rustc.as_deref())?;
+    let compiler = cargo::compiler(&project.root, project.names.rustc.as_deref())?;
     if let (Some(warning), Some(mend)) = (compiler.warning(), compiler.mend()) {
         ui::warn(&warning, &mend);
     }

@@ -8,7 +8,6 @@ use super::swap::Moved;
 use super::{alias, apply, bootstrap, build, check, gateway};
 use crate::cli::{Deploy, Global};
 use crate::environment::{self, Environment};
-use crate::model::alias::PRODUCTION;
 use crate::model::settings::PreviewUrl;
 use crate::project::Project;
 use crate::tools::aws::Aws;
@@ -59,12 +58,12 @@ pub(crate) fn run(global: &Global, options: Deploy) -> Result<ExitCode> {
         // The local AWS is installed beside the linker; whether a real account is the right one is asked first.
         environment::LOCAL => None,
         name => {
-            let environment = Environment::open(name, &project.root)?;
+            let environment = Environment::open(name, &project)?;
             bootstrap::ensure(&Roots::new(&project, &environment)?)?;
             Some(environment)
         }
     };
-    let production = source.branch == PRODUCTION;
+    let production = source.branch == project.names.production;
     // What the state holds does not depend on the packages, and reading it takes as long as a build with nothing to do.
     let (prepared, built) = std::thread::scope(|scope| {
         let prepared = scope.spawn(|| prepare(global, &project, known, production));
@@ -120,7 +119,7 @@ struct Prepared {
 fn prepare(global: &Global, project: &Project, known: Option<Environment>, production: bool) -> Result<Prepared> {
     let environment = match known {
         Some(environment) => environment,
-        None => Environment::open(&global.env, &project.root)?,
+        None => Environment::open(&global.env, project)?,
     };
     let roots = Roots::new(project, &environment)?;
     bootstrap::ensure(&roots)?;
@@ -137,7 +136,7 @@ fn prepare(global: &Global, project: &Project, known: Option<Environment>, produ
 fn dry_run(global: &Global, options: Deploy) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let source = Source::read(global, &project, options.alias)?;
-    let environment = Environment::open(&global.env, &project.root)?;
+    let environment = Environment::open(&global.env, &project)?;
     let built = build::build(&project, project.functions.iter())?;
     let current = Stage::new(&Roots::new(&project, &environment)?)?.current(&built)?;
     let steps = match &current {

@@ -3,7 +3,7 @@
 use crate::cli::Global;
 use crate::environment::{self, Environment, LOCAL};
 use crate::error::{bail_hint, hint_of, with_hint};
-use crate::project;
+use crate::project::{self, Project};
 use crate::tools::git::Git;
 use crate::tools::{cargo, local, pinned, terraform};
 use anyhow::{Result, anyhow};
@@ -51,7 +51,9 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode> {
     if global.env == LOCAL {
         findings.push(finding("local AWS", Ok(local_aws(&target))));
     } else if findings.iter().all(|finding| finding.ok || finding.what != "environment") {
-        let account = Environment::open(&global.env, &root).map(|environment| environment::described(&environment));
+        let account = Project::open(&[])
+            .and_then(|project| Environment::open(&global.env, &project))
+            .map(|environment| environment::described(&environment));
         findings.push(finding("credentials", account));
     }
     let missing = findings.iter().filter(|finding| !finding.ok).count();
@@ -73,7 +75,7 @@ fn repository(root: &Path) -> Result<String> {
 }
 
 fn compiler(root: &Path) -> Result<String> {
-    let compiler = cargo::compiler(root, cargo::workspace(root)?.rustc.as_deref())?;
+    let compiler = cargo::compiler(root, cargo::workspace(root)?.names.rustc.as_deref())?;
     match compiler.warning().zip(compiler.mend()) {
         None => Ok(compiler.to_string()),
         Some((warning, mend)) => Err(with_hint(anyhow!(warning), mend)),

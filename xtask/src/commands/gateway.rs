@@ -6,9 +6,9 @@ use super::roots::{Roots, Sealed};
 use crate::cli::{Global, Refresh};
 use crate::environment::Environment;
 use crate::error::bail_hint;
-use crate::model::alias::PRODUCTION;
-use crate::model::settings::PROJECT;
+use crate::model::alias::AliasName;
 use crate::project::Project;
+use crate::tools::cargo::Names;
 use crate::tools::terraform::Root;
 use crate::ui;
 use anyhow::{Context, Result};
@@ -42,13 +42,14 @@ pub(crate) struct Outputs {
 pub(crate) fn run(global: &Global, refresh: Refresh) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let source = Source::read(global, &project, crate::cli::Alias::default())?;
-    if source.branch != PRODUCTION {
+    let production = &project.names.production;
+    if source.branch != *production {
         bail_hint!(
-            format!("say `--branch {PRODUCTION}` on a checkout of it");
-            "the gateway is production's: it is applied from `{PRODUCTION}`, not from `{}`", source.branch
+            format!("say `--branch {production}` on a checkout of it");
+            "the gateway is production's: it is applied from `{production}`, not from `{}`", source.branch
         );
     }
-    let environment = Environment::open(&global.env, &project.root)?;
+    let environment = Environment::open(&global.env, &project)?;
     let lambdas = read_lambdas(&project, &environment)?;
     let roots = Roots::new(&project, &environment)?;
     let before = outputs(&roots)?;
@@ -77,10 +78,11 @@ pub(crate) fn apply(
         return Ok(gateway);
     }
     for lambda in lambdas.values() {
-        if aws.alias(&lambda.lambda_name, PRODUCTION)?.is_none() {
+        let production = AliasName::of_branch(&roots.project.names.production);
+        if aws.alias(&lambda.lambda_name, production.as_str())?.is_none() {
             bail_hint!(
                 "run `cargo xtask alias` (or `deploy`) for it first";
-                "`{}` has no alias `{PRODUCTION}` for the gateway to invoke", lambda.lambda_name
+                "`{}` has no alias `{production}` for the gateway to invoke", lambda.lambda_name
             );
         }
     }
@@ -109,10 +111,12 @@ impl Outputs {
 }
 
 fn root<'a>(roots: &'a Roots<'_>) -> Root<'a> {
-    let log_group = ("aws_cloudwatch_log_group.access".to_owned(), format!("/aws/apigateway/{PROJECT}"));
+    let Names { project, production, .. } = &roots.project.names;
+    let production = AliasName::of_branch(production);
+    let log_group = ("aws_cloudwatch_log_group.access".to_owned(), format!("/aws/apigateway/{project}"));
     let permissions = roots.project.functions.iter().map(|function| {
         let address = format!("aws_lambda_permission.{}", function.name.replace('-', "_"));
-        (address, format!("{}:{PRODUCTION}/{PROJECT}-gateway", function.name))
+        (address, format!("{}:{production}/{project}-gateway", function.name))
     });
     roots.root(FOLDER, "gateway", permissions.chain([log_group]).collect())
 }
@@ -122,7 +126,7 @@ fn sealed(roots: &Roots<'_>, lambdas: &BTreeMap<String, Lambda>) -> Result<(Valu
     let arns: BTreeMap<_, _> = lambdas.iter().map(|(name, lambda)| (name, &lambda.lambda_arn)).collect();
     let mut variables = roots.variables();
     variables["lambda_arns"] = json!(arns);
-    variables["alias"] = json!(PRODUCTION);
+    variables["alias"] = json!(AliasName::of_branch(&roots.project.names.production).as_str());
     variables["burst_limit"] = json!(settings.burst_limit);
     variables["rate_limit"] = json!(settings.rate_limit);
     roots.sealed(FOLDER, variables)

@@ -40,7 +40,7 @@ struct Report(Vec<History>);
 pub(crate) fn run(global: &Global) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let targets = Target::all(global, &project)?;
-    let aws = Environment::open(&global.env, &project.root)?.aws()?;
+    let aws = Environment::open(&global.env, &project)?.aws()?;
     let histories = targets.into_iter().map(|target| read(&aws, target)).collect::<Result<_>>()?;
     super::show(global, &Report(histories))
 }

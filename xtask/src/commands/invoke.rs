@@ -62,7 +62,7 @@ pub(crate) fn run(global: &Global, options: &Invoke) -> Result<ExitCode> {
             AliasName::of_branch(&branch).to_string()
         }
     };
-    let aws = Environment::open(&global.env, &project.root)?.aws()?;
+    let aws = Environment::open(&global.env, &project)?.aws()?;
     let answers = aws.invoke_all(&function.name, &qualifier, payloads, options.tail);
     let several = answers.len() > 1;
     let mut all: Vec<_> = Vec::new();

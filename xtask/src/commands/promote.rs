@@ -19,7 +19,7 @@ use std::process::ExitCode;
 pub(crate) fn run(global: &Global, options: Promote) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let targets = Target::all(global, &project)?;
-    let environment = Environment::open(&global.env, &project.root)?;
+    let environment = Environment::open(&global.env, &project)?;
     let aws = environment.aws()?;
     // All are judged before any moves: functions that belong together are promoted together, or not at all.
     let mut judged = Vec::new();

@@ -5,7 +5,7 @@ use super::roots::Roots;
 use super::status::{days_left_of, known_storage, now};
 use crate::cli::{Global, Prune};
 use crate::environment::Environment;
-use crate::model::alias::Alias;
+use crate::model::alias::{Alias, AliasName};
 use crate::model::prune::{Candidate, Reason, Rules, is_stale, needed, plan};
 use crate::model::version::Version;
 use crate::project::{Function, Project};
@@ -126,7 +126,7 @@ pub(super) fn candidates(published: &[Published]) -> Vec<Candidate> {
 pub(crate) fn run(global: &Global, options: Prune) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let branches = if options.stale_branches { Some(Git::open(&project.root)?.remote_branches()?) } else { None };
-    let environment = Environment::open(&global.env, &project.root)?;
+    let environment = Environment::open(&global.env, &project)?;
     let (aws, roots) = (environment.aws()?, Roots::new(&project, &environment)?);
     let observe = |function| observe(&roots, &aws, function, branches.as_deref(), options);
     let functions = ui::step_with(
@@ -177,6 +177,7 @@ fn rules(roots: &Roots<'_>, function: &str, options: Prune) -> Rules {
         recorded: options.keep.into(),
         grace: i64::from(options.older_than) * DAY,
         now: now(),
+        production: AliasName::of_branch(&roots.project.names.production).to_string(),
         pinned: roots.environment.settings.pinned_versions.get(function).cloned().unwrap_or_default(),
     }
 }

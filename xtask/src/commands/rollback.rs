@@ -14,7 +14,7 @@ use std::process::ExitCode;
 pub(crate) fn run(global: &Global, options: Rollback) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let targets = Target::all(global, &project)?;
-    let aws = Environment::open(&global.env, &project.root)?.aws()?;
+    let aws = Environment::open(&global.env, &project)?.aws()?;
     let back = options.to.map_or(Back::Steps(options.steps.into()), Back::To);
     let moves = targets.iter().map(|target| {
         let seen = Cell::new(None);

@@ -3,7 +3,6 @@
 use super::apply::Output;
 use crate::environment::Environment;
 use crate::model::package::sha256;
-use crate::model::settings::PROJECT;
 use crate::project::Project;
 use crate::tools::terraform::{self, Program, Root};
 use anyhow::{Context, Result};
@@ -44,7 +43,7 @@ impl<'a> Roots<'a> {
     /// The variables that every root has.
     pub(crate) fn variables(&self) -> Value {
         json!({
-            "project": PROJECT,
+            "project": self.environment.project,
             "environment": self.environment.name,
             "region": self.environment.region(),
             "account_id": self.environment.account(),
@@ -54,7 +53,7 @@ impl<'a> Roots<'a> {
 
     /// The ARN of the policy that bounds every role, as `bootstrap` makes it.
     pub(crate) fn boundary(&self) -> String {
-        format!("arn:aws:iam::{}:policy/{PROJECT}/boundary", self.environment.account())
+        format!("arn:aws:iam::{}:policy/{}/boundary", self.environment.account(), self.environment.project)
     }
 
     /// The variables of a root with the digest of all that goes into it.

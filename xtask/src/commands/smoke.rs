@@ -48,7 +48,7 @@ impl fmt::Display for Report {
 
 pub(crate) fn run(global: &Global) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    let environment = Environment::open(&global.env, &project.root)?;
+    let environment = Environment::open(&global.env, &project)?;
     super::show(global, &Report(prove_output(&project, &environment)?))
 }
 

@@ -66,7 +66,7 @@ struct AliasStatus {
 
 pub(crate) fn run(global: &Global) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    let environment = Environment::open(&global.env, &project.root)?;
+    let environment = Environment::open(&global.env, &project)?;
     let report = observe(&project, &environment, &environment.aws()?)?;
     super::show(global, &report)
 }

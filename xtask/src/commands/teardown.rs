@@ -8,7 +8,7 @@ use super::swap::Target;
 use crate::cli::{Global, Teardown};
 use crate::environment::Environment;
 use crate::error::bail_hint;
-use crate::model::alias::{Alias, PRODUCTION, Update};
+use crate::model::alias::{Alias, AliasName, Update};
 use crate::model::prune::{Rules, needed, of_alias, plan};
 use crate::model::record::Record;
 use crate::model::version::Version;
@@ -59,10 +59,11 @@ pub(crate) fn run(global: &Global, options: Teardown) -> Result<ExitCode> {
     let Some(branch) = &global.branch else {
         bail_hint!("name it: `cargo xtask teardown --branch NAME`"; "no branch is named, and none is guessed");
     };
-    if branch == PRODUCTION {
-        bail_hint!("production ends with `terraform destroy`, by an administrator"; "`{PRODUCTION}` is production");
+    let production = &project.names.production;
+    if branch == production {
+        bail_hint!("production ends with `terraform destroy`, by an administrator"; "`{production}` is production");
     }
-    let environment = Environment::open(&global.env, &project.root)?;
+    let environment = Environment::open(&global.env, &project)?;
     let (aws, roots) = (environment.aws()?, Roots::new(&project, &environment)?);
     let targets = Target::all(global, &project)?;
     let mut found = Vec::new();
@@ -109,6 +110,7 @@ fn observe(roots: &Roots<'_>, aws: &Aws, function: &Function, branch: &str, alia
         recorded: RECORDED,
         grace: 0,
         now: now(),
+        production: AliasName::of_branch(&roots.project.names.production).to_string(),
         pinned: roots.environment.settings.pinned_versions.get(lambda).cloned().unwrap_or_default(),
     };
     let published = aws.versions(lambda)?;

@@ -7,9 +7,6 @@ use super::version::Version;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Production's branch and alias.
-pub(crate) const PRODUCTION: &str = "main";
-
 /// Lambda's limit (<https://docs.aws.amazon.com/lambda/latest/api/API_CreateAlias.html>).
 const LONGEST: usize = 128;
 
@@ -74,6 +71,8 @@ pub(crate) struct Release {
     pub(crate) version: Version,
     /// Let an older or unrelated commit replace a newer one.
     pub(crate) allow_older: bool,
+    /// Whether this is the production branch, of which more is wanted.
+    pub(crate) production: bool,
     /// Release what was rolled back.
     pub(crate) force: bool,
     /// Only this share of the traffic, beside the version that is there.
@@ -200,7 +199,7 @@ fn may_follow(old: &Record, release: &Release, relation: impl FnOnce(&str) -> Re
         return Ok(());
     }
     let recorded = old.commit.clone();
-    let production = release.branch == PRODUCTION;
+    let production = release.production;
     match relation(&old.commit) {
         Relation::Older => Err(Refusal::Older { recorded }),
         Relation::Diverged if production => Err(Refusal::Diverged { recorded }),
@@ -235,6 +234,7 @@ mod tests {
             dirty: false,
             version: Version(version),
             allow_older: false,
+            production: branch == "main",
             force: false,
             share: None,
         }

@@ -1,6 +1,6 @@
 //! Which versions may go. Nothing here deletes; what is not sure to be of no use to anybody stays.
 
-use super::alias::{Alias, PRODUCTION};
+use super::alias::Alias;
 use super::canary::Share;
 use super::record::Record;
 use super::version::Version;
@@ -26,6 +26,8 @@ pub(crate) struct Rules {
     pub(crate) grace: i64,
     /// Seconds since 1970.
     pub(crate) now: i64,
+    /// Name of production's alias.
+    pub(crate) production: String,
     /// Versions that somebody wants to keep, and what for.
     pub(crate) pinned: BTreeMap<Version, String>,
 }
@@ -105,7 +107,7 @@ pub(crate) fn is_stale(alias: &Alias, versions: &[Candidate], branches: &[String
     let live = versions.iter().find(|candidate| candidate.version == alias.version);
     // An alias whose version does not exist protects nothing.
     let published = live.map_or(Some(0), |live| live.published);
-    alias.name != PRODUCTION
+    alias.name != rules.production
         && !branches.iter().any(|branch| record.is_of(branch))
         && published.is_some_and(|time| rules.now.saturating_sub(time) >= rules.grace)
 }
@@ -126,7 +128,14 @@ mod tests {
     const NOW: i64 = 1_800_000_000;
 
     fn rules() -> Rules {
-        Rules { newest: 2, recorded: 2, grace: 7 * DAY, now: NOW, pinned: BTreeMap::new() }
+        Rules {
+            newest: 2,
+            recorded: 2,
+            grace: 7 * DAY,
+            now: NOW,
+            production: "main".to_owned(),
+            pinned: BTreeMap::new(),
+        }
     }
 
     fn old(version: u64) -> Candidate {
@@ -215,6 +224,7 @@ mod tests {
                 recorded,
                 grace: days * DAY,
                 now: NOW,
+                production: "main".to_owned(),
                 pinned: pinned.into_iter().map(|version| (Version(version), "kept".to_owned())).collect(),
             },
         )

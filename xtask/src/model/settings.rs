@@ -6,9 +6,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// What resources are named and tagged after. Rename it before the first `bootstrap`, not after.
-pub(crate) const PROJECT: &str = "lambda-template";
-
 /// How a value begins that is still to be filled in.
 const PLACEHOLDER: &str = "REPLACE";
 
@@ -19,8 +16,8 @@ pub(crate) struct Settings {
     /// The only account that may be worked on, 12 digits.
     pub(crate) account_id: String,
     pub(crate) region: String,
-    /// Name of the role that CircleCI assumes, made by `bootstrap`.
-    pub(crate) deploy_role: String,
+    /// Name of the role that CircleCI assumes, made by `bootstrap`; `<project>-deploy` where none is named.
+    pub(crate) deploy_role: Option<String>,
     /// The branches that may be deployed; `*` is any.
     pub(crate) branches: Vec<String>,
     /// Whether a work tree with changes that are in no commit may be deployed.

@@ -18,7 +18,18 @@ const GLIBC: &str = "2.34";
 pub(crate) struct Workspace {
     pub(crate) target: PathBuf,
     pub(crate) functions: Vec<Function>,
-    /// The compiler that the workspace names.
+    pub(crate) names: Names,
+}
+
+/// What the workspace says of itself: `[workspace.metadata.lambda]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Names {
+    /// What resources are named and tagged after.
+    pub(crate) project: String,
+    /// The branch whose alias is production.
+    pub(crate) production: String,
+    /// The compiler that the packages are made with.
     pub(crate) rustc: Option<String>,
 }
 
@@ -28,13 +39,7 @@ struct Metadata {
     packages: Vec<Package>,
     /// Of the workspace itself.
     #[serde(default)]
-    metadata: Option<Extra<Pins>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Pins {
-    rustc: Option<String>,
+    metadata: Option<Extra<Names>>,
 }
 
 #[derive(Deserialize)]
@@ -82,7 +87,7 @@ pub(crate) fn workspace(root: &Path) -> Result<Workspace> {
     let tool = Tool::new(cargo()).args(["metadata", "--format-version", "1", "--no-deps", "--offline"]);
     let metadata: Metadata = serde_json::from_slice(&tool.run(root)?)
         .context("cannot understand `cargo metadata`")
-        .hint("check `[package.metadata.lambda]`, which knows `architecture = \"x86_64\"` or `\"arm64\"`, and `[workspace.metadata.lambda]`, which knows `rustc`")?;
+        .hint("check `[package.metadata.lambda]`, which knows `architecture = \"x86_64\"` or `\"arm64\"`, and `[workspace.metadata.lambda]`, which knows `project`, `production` and `rustc`")?;
     let mut functions: Vec<_> = metadata
         .packages
         .into_iter()
@@ -93,8 +98,23 @@ pub(crate) fn workspace(root: &Path) -> Result<Workspace> {
         })
         .collect();
     functions.sort_by(|a, b| a.name.cmp(&b.name));
-    let rustc = metadata.metadata.and_then(|extra| extra.lambda?.rustc);
-    Ok(Workspace { target: metadata.target_directory, functions, rustc })
+    let names = metadata.metadata.and_then(|extra| extra.lambda);
+    let names = names.context("the workspace does not say what it is called").hint(
+        "write `project = \"NAME\"` and `production = \"main\"` below `[workspace.metadata.lambda]` in `Cargo.toml`",
+    )?;
+    if !is_project(&names.project) {
+        bail_hint!(
+            "it is 1 to 32 lowercase letters, digits and hyphens, and begins with a letter";
+            "`{}` is no name for a project (`[workspace.metadata.lambda]` in `Cargo.toml`)", names.project
+        );
+    }
+    Ok(Workspace { target: metadata.target_directory, functions, names })
+}
+
+/// What every name that is made of it in AWS allows.
+fn is_project(name: &str) -> bool {
+    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=32).contains(&name.len()) && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(legal)
 }
 
 /// Lets cargo write a change of the workspace's members into `Cargo.lock`, and nothing else.

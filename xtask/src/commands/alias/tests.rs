@@ -243,7 +243,14 @@ impl History {
 
 fn source(root: &Path, commit: &str) -> Source {
     let git = Git::open(root).expect("a repository");
-    Source { git, branch: "main".to_owned(), commit: commit.to_owned(), dirty: false, options: Options::default() }
+    Source {
+        git,
+        branch: "main".to_owned(),
+        commit: commit.to_owned(),
+        dirty: false,
+        production: true,
+        options: Options::default(),
+    }
 }
 
 fn proved(version: u64) -> Proved {

@@ -34,7 +34,7 @@ impl std::fmt::Debug for Account {
 
 impl Account {
     /// Takes CircleCI's token where there is one, else what the SDK finds: variables, profiles, SSO, a role of the machine.
-    pub(crate) fn open(settings: &Settings) -> Result<Self> {
+    pub(crate) fn open(settings: &Settings, role: &str) -> Result<Self> {
         let runtime = runtime()?;
         let endpoint = std::env::var("AWS_ENDPOINT_URL").unwrap_or_default();
         let defaults = aws_config::defaults(BehaviorVersion::latest())
@@ -48,7 +48,7 @@ impl Account {
         }
         // No credentials: this one call is made with the token alone.
         let sdk = runtime.block_on(defaults.no_credentials().load());
-        let found = exchange(&runtime, &sdk, settings, token)?;
+        let found = exchange(&runtime, &sdk, &format!("arn:aws:iam::{}:role/{role}", settings.account_id), token)?;
         let expiry = SystemTime::try_from(found.expiration).ok();
         let (id, secret, session) = (found.access_key_id, found.secret_access_key, found.session_token);
         let credentials = Credentials::new(&id, &secret, Some(session.clone()), expiry, "CircleCI");
@@ -60,16 +60,10 @@ impl Account {
 }
 
 /// Exchanged here, so that the token needs no file: what lies in none cannot be left behind by a kill.
-fn exchange(
-    runtime: &tokio::runtime::Runtime,
-    sdk: &SdkConfig,
-    settings: &Settings,
-    token: String,
-) -> Result<Temporary> {
-    let role = format!("arn:aws:iam::{}:role/{}", settings.account_id, settings.deploy_role);
+fn exchange(runtime: &tokio::runtime::Runtime, sdk: &SdkConfig, role: &str, token: String) -> Result<Temporary> {
     let session: String = std::env::var("CIRCLE_WORKFLOW_JOB_ID").unwrap_or_else(|_| "xtask".to_owned());
     let call = aws_sdk_sts::Client::new(sdk).assume_role_with_web_identity();
-    let call = call.role_arn(&role).role_session_name(session).web_identity_token(token);
+    let call = call.role_arn(role).role_session_name(session).web_identity_token(token);
     let answer = runtime.block_on(call.send()).map_err(|error| failed(&format!("cannot assume `{role}`"), &error));
     let answer = answer
         .hint("run `cargo xtask bootstrap` for this environment as an administrator; it says whom the role trusts")?;
