@@ -1,8 +1,10 @@
 //! What can be typed. The doc comments are the help.
 
-use crate::model::canary::Share;
+use crate::model::record::ReleaseNumber;
+use crate::model::rollback::Back;
 use crate::model::scaffold::FunctionName;
 use crate::model::settings::PreviewUrl;
+use crate::model::traffic::Share;
 use crate::model::version::Version;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -61,7 +63,7 @@ pub(crate) enum Command {
     Alias(Alias),
     /// Shift a canary's traffic: give the new version more, or all
     Promote(Promote),
-    /// Move the branch's alias back to the version that was live before, or take a canary away
+    /// Move the branch's aliases back to the release that was live before, or take a canary away
     Rollback(Rollback),
     /// Production's HTTP API, which invokes alias `main`
     Gateway(Refresh),
@@ -73,7 +75,7 @@ pub(crate) enum Command {
     Bootstrap(DryRun),
     /// Call the function with the smoke test's event or another payload, through the branch's alias unless told otherwise
     Invoke(Invoke),
-    /// The versions that the branch's alias has pointed at
+    /// The releases of the branch: commit, age, and what each changed
     History,
     /// What is live: aliases, versions, code storage
     Status,
@@ -150,10 +152,10 @@ pub(crate) struct Promote {
 pub(crate) struct Rollback {
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
-    /// To this version instead, back or forward
-    #[arg(long, value_name = "VERSION", conflicts_with = "steps")]
-    pub(crate) to: Option<Version>,
-    /// So many versions back in the release record
+    /// To this release (`r15`) instead, back or forward, or to this version of one function
+    #[arg(long, value_name = "RELEASE|VERSION", conflicts_with = "steps", value_parser = back)]
+    pub(crate) to: Option<Back>,
+    /// So many releases back in the release record
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) steps: u16,
 }
@@ -244,6 +246,13 @@ pub(crate) enum Local {
     Status,
     /// Wipe it
     Reset,
+}
+
+fn back(text: &str) -> Result<Back, String> {
+    if let Ok(ReleaseNumber(number)) = text.parse() {
+        return Ok(Back::Release(number));
+    }
+    text.parse().map(Back::Version).map_err(|_| format!("`{text}` is neither a release, as in `r15`, nor a version"))
 }
 
 fn environment(text: &str) -> Result<String, String> {

@@ -8,6 +8,7 @@ mod environment;
 mod error;
 mod model;
 mod project;
+mod release;
 mod tools;
 mod ui;
 

@@ -51,6 +51,11 @@ impl Project {
         self.functions.iter().filter(|function| self.only.is_empty() || self.only.contains(&function.name))
     }
 
+    /// Whether that is fewer than there are.
+    pub(crate) fn is_narrowed(&self) -> bool {
+        self.selected().count() < self.functions.len()
+    }
+
     /// Where a function's package lies once it is built.
     pub(crate) fn package(&self, function: &str) -> PathBuf {
         self.target.join("lambda").join(function).join("lambda.zip")

@@ -1,6 +1,5 @@
 //! `plan`, `apply` and `output`: Terraform publishes the versions, and its outputs become a file.
 
-use super::alias::Source;
 use super::build::{Built, build};
 use super::roles::Role;
 use super::roots::Roots;
@@ -11,6 +10,7 @@ use crate::error::{Hint, bail_hint};
 use crate::model::package::sha256;
 use crate::model::version::Version;
 use crate::project::{Function, Project};
+use crate::release::source::Source;
 use crate::tools::aws::Aws;
 use crate::tools::files;
 use crate::tools::terraform::{self, Root};
@@ -143,17 +143,6 @@ pub(crate) fn output(global: &Global) -> Result<ExitCode> {
     let text = Stage::new(&Roots::new(&project, &environment)?)?.outputs()?.text;
     files::write(&project.output_json(), &text)?;
     super::show(global, &Shown(serde_json::from_slice(&text)?))
-}
-
-/// Lines of text.
-#[derive(Debug, Serialize)]
-#[serde(transparent)]
-pub(crate) struct Lines(pub(crate) Vec<String>);
-
-impl std::fmt::Display for Lines {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|line| writeln!(f, "{line}"))
-    }
 }
 
 /// JSON, for people too.

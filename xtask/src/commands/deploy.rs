@@ -1,15 +1,17 @@
 //! `deploy` and `ci`: from the source to a moved alias.
 
-use super::alias::{Source, release};
 use super::apply::{Stage, lambda};
 use super::roots::{Roots, Sealed};
-use super::smoke::{Proved, prove};
-use super::swap::Moved;
-use super::{alias, apply, bootstrap, build, check, gateway};
+use super::{apply, bootstrap, build, check, gateway};
 use crate::cli::{Deploy, Global};
 use crate::environment::{self, Environment};
 use crate::model::settings::PreviewUrl;
-use crate::project::Project;
+use crate::model::version::Version;
+use crate::project::{Function, Project};
+use crate::release::plan::{Moved, Plan};
+use crate::release::proof::{Proved, prove};
+use crate::release::source::Source;
+use crate::release::swap::execute;
 use crate::tools::aws::Aws;
 use crate::ui;
 use anyhow::{Result, anyhow};
@@ -63,7 +65,7 @@ pub(crate) fn run(global: &Global, options: Deploy) -> Result<ExitCode> {
             Some(environment)
         }
     };
-    let production = source.branch == project.names.production;
+    let production = source.release.branch == project.names.production;
     // What the state holds does not depend on the packages, and reading it takes as long as a build with nothing to do.
     let (prepared, built) = std::thread::scope(|scope| {
         let prepared = scope.spawn(|| prepare(global, &project, known, production));
@@ -80,7 +82,8 @@ pub(crate) fn run(global: &Global, options: Deploy) -> Result<ExitCode> {
     let proved =
         project.selected().map(|function| prove(&project, &aws, function, lambda(&applied.lambdas, &function.name)?));
     let proved = proved.collect::<Result<Vec<_>>>()?;
-    let moves = proved.iter().map(|proved| release(&aws, &source, proved)).collect::<Result<Vec<_>>>()?;
+    let plan = Plan::release(&aws, &source, &proved)?;
+    let moves = execute(&aws, "alias", &plan, |recorded| source.relation(recorded))?;
     let gateway = match gateway {
         Some(before) => Some(gateway::apply(&roots, &applied.lambdas, before, options.refresh.refresh)?),
         None => None,
@@ -88,10 +91,10 @@ pub(crate) fn run(global: &Global, options: Deploy) -> Result<ExitCode> {
     // Production has its gateway; a URL besides would be a way around its limits and logs.
     let preview = if production { PreviewUrl::None } else { options.url.unwrap_or(environment.settings.preview_url) };
     let deployed = moves.into_iter().zip(&proved).map(|(moved, proved)| {
-        let package = built.iter().find(|built| built.function == proved.function);
+        let package = built.iter().find(|built| built.function == proved.function());
         Ok(Deployed {
             package_sha256: package.map(|built| built.digest.hex.clone()).unwrap_or_default(),
-            published: applied.published.contains(&proved.function),
+            published: applied.published.iter().any(|name| name == proved.function()),
             url: match preview {
                 PreviewUrl::None => gateway.as_ref().map(|gateway| gateway.url.clone()),
                 callers => Some(preview_url(&aws, proved, &moved.alias, callers == PreviewUrl::Public)?),
@@ -104,7 +107,7 @@ pub(crate) fn run(global: &Global, options: Deploy) -> Result<ExitCode> {
 }
 
 fn preview_url(aws: &Aws, proved: &Proved, alias: &str, public: bool) -> Result<String> {
-    let made = ui::step("url", || aws.make_url(&proved.lambda_name, alias, public))?;
+    let made = ui::step("url", || aws.make_url(proved.lambda_name(), alias, public))?;
     Ok(made.url)
 }
 
@@ -138,22 +141,35 @@ fn dry_run(global: &Global, options: Deploy) -> Result<ExitCode> {
     let source = Source::read(global, &project, options.alias)?;
     let environment = Environment::open(&global.env, &project)?;
     let built = build::build(&project, project.functions.iter())?;
+    let aws = environment.aws()?;
     let current = Stage::new(&Roots::new(&project, &environment)?)?.current(&built)?;
-    let steps = match &current {
-        Some(lambdas) if !options.refresh.refresh => {
-            let aws = environment.aws()?;
-            let steps =
-                project.selected().map(|function| alias::describe(&aws, &source, lambda(lambdas, &function.name)?));
-            steps.collect::<Result<Vec<_>>>()?
-        }
-        _ => {
-            let name = source.alias();
-            vec![
-                "apply     Terraform: the inputs have changed; `cargo xtask plan` shows what".to_owned(),
-                "smoke     the version it publishes".to_owned(),
-                format!("alias     {name} -> that version"),
-            ]
-        }
+    let current = current.filter(|_| !options.refresh.refresh);
+    let version = |function: &Function| match &current {
+        Some(lambdas) => lambda(lambdas, &function.name).map(|lambda| lambda.lambda_version),
+        None => Ok(Version::NEXT),
     };
-    super::show(global, &apply::Lines(steps))
+    let versions =
+        project.selected().map(|function| Ok((function.name.clone(), function.name.clone(), version(function)?)));
+    let release = Plan::foreseen(&aws, &source, versions.collect::<Result<_>>()?)?;
+    let publish =
+        current.is_none().then(|| "Terraform: the inputs have changed; `cargo xtask plan` shows what".to_owned());
+    super::show(global, &Foreseen { publish, release })
+}
+
+/// What a deploy would do, as far as it is known before a version is published.
+#[derive(Serialize)]
+struct Foreseen {
+    /// Null where nothing has changed since the last apply.
+    publish: Option<String>,
+    release: Vec<Moved>,
+}
+
+impl fmt::Display for Foreseen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.publish {
+            Some(what) => writeln!(f, "apply  {what}\nsmoke  the version that it publishes")?,
+            None => writeln!(f, "apply  nothing has changed")?,
+        }
+        self.release.iter().try_for_each(|moved| writeln!(f, "alias  {moved}"))
+    }
 }

@@ -1,6 +1,5 @@
 //! `gateway`: production's HTTP API, which invokes alias `main`.
 
-use super::alias::Source;
 use super::apply::{Lambda, Output, read_lambdas};
 use super::roots::{Roots, Sealed};
 use crate::cli::{Global, Refresh};
@@ -8,6 +7,7 @@ use crate::environment::Environment;
 use crate::error::bail_hint;
 use crate::model::alias::AliasName;
 use crate::project::Project;
+use crate::release::source::Source;
 use crate::tools::cargo::Names;
 use crate::tools::terraform::Root;
 use crate::ui;
@@ -43,10 +43,10 @@ pub(crate) fn run(global: &Global, refresh: Refresh) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let source = Source::read(global, &project, crate::cli::Alias::default())?;
     let production = &project.names.production;
-    if source.branch != *production {
+    if source.release.branch != *production {
         bail_hint!(
             format!("say `--branch {production}` on a checkout of it");
-            "the gateway is production's: it is applied from `{production}`, not from `{}`", source.branch
+            "the gateway is production's: it is applied from `{production}`, not from `{}`", source.release.branch
         );
     }
     let environment = Environment::open(&global.env, &project)?;

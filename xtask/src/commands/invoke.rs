@@ -58,7 +58,7 @@ pub(crate) fn run(global: &Global, options: &Invoke) -> Result<ExitCode> {
         (Some(alias), _) => alias.clone(),
         (None, Some(version)) => version.to_string(),
         (None, None) => {
-            let branch = super::alias::branch(global, || Git::open(&project.root)?.head_branch())?;
+            let branch = crate::release::source::branch(global, || Git::open(&project.root)?.head_branch())?;
             AliasName::of_branch(&branch).to_string()
         }
     };

@@ -20,7 +20,6 @@ pub(crate) mod rollback;
 pub(crate) mod roots;
 pub(crate) mod smoke;
 pub(crate) mod status;
-pub(crate) mod swap;
 pub(crate) mod teardown;
 
 use crate::cli::Global;

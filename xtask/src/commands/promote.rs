@@ -1,90 +1,96 @@
-//! `promote`: shifts a canary's traffic. All it goes by is in the alias, so any machine can go on with it.
+//! `promote`: shifts a canary's traffic. All it goes by is in the aliases, so any machine can go on with it.
 
-use super::swap::{Moved, Report, Target, foresee, look, swap, unmoved};
 use crate::cli::{Global, Promote};
 use crate::environment::Environment;
 use crate::error::{Hint, bail_hint};
 use crate::model::alias::Alias;
-use crate::model::canary::{Split, Verdict, check, judge, promote};
+use crate::model::canary::{Verdict, judge};
 use crate::model::refusal::Refusal;
-use crate::model::rollback::{Back, rollback};
+use crate::model::release::{Member, Relation};
+use crate::model::rollback::Back;
 use crate::model::version::Version;
 use crate::project::Project;
+use crate::release::plan::{Plan, Report, Targets};
+use crate::release::swap::execute;
 use crate::tools::aws::Aws;
 use crate::ui;
 use anyhow::{Result, anyhow};
-use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 pub(crate) fn run(global: &Global, options: Promote) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    let targets = Target::all(global, &project)?;
+    let targets = Targets::of(global, &project)?;
     let environment = Environment::open(&global.env, &project)?;
     let aws = environment.aws()?;
     // All are judged before any moves: functions that belong together are promoted together, or not at all.
-    let mut judged = Vec::new();
-    for target in &targets {
-        judged.push(if options.verify { Some(verify(&environment, &aws, target, options)?) } else { None });
-    }
-    let moves = targets.iter().zip(judged).map(|(target, judged)| {
-        let seen = Cell::new(None);
-        let decide = |current: Option<&Alias>| {
-            unmoved(&seen, current)?;
-            let step = promote(current, options.weight, judged)?;
-            check(&step, |version| look(&aws, &target.lambda_name, version))?;
-            Ok(step)
-        };
-        if options.dry_run.dry_run {
-            return foresee(&aws, target, decide);
-        }
-        ui::step("promote", || swap(&aws, target, decide))
-    });
-    super::show(global, &Report(moves.collect::<Result<_>>()?))
+    let judged = if options.verify { verify(&environment, &aws, &targets, options)? } else { BTreeMap::new() };
+    let plan = Plan::promote(&aws, &targets, options.weight, &judged)?;
+    let moves = if options.dry_run.dry_run {
+        plan.foresee()?
+    } else {
+        // A lost race is refused, so no commit is ever compared.
+        execute(&aws, "promote", &plan, |_| Relation::Unknown)?
+    };
+    super::show(global, &Report(moves))
 }
 
-/// Judges the version whose canary is under way; one that exceeds a threshold loses its share.
-fn verify(environment: &Environment, aws: &Aws, target: &Target, options: Promote) -> Result<Version> {
-    let Target { function, lambda_name, alias } = target;
-    let current = aws.alias(lambda_name, alias)?;
-    let Some(Split { version, .. }) = current.as_ref().and_then(Alias::split) else {
-        let refusal = current.map_or(Refusal::NoAlias, |current| Refusal::NoCanary { live: current.version });
+/// Judges every version that has a share; if one exceeds a threshold, the whole release loses its share.
+fn verify(
+    environment: &Environment,
+    aws: &Aws,
+    targets: &Targets,
+    options: Promote,
+) -> Result<BTreeMap<String, Version>> {
+    let members = targets.observe(aws)?;
+    let split = |member: &Member| Some((member.clone(), member.alias.as_ref().and_then(Alias::split)?.version));
+    let canaries: Vec<_> = members.iter().filter_map(split).collect();
+    let Some((first, _)) = canaries.first() else {
+        let Some(member) = members.first() else { return Ok(BTreeMap::new()) };
+        let refusal = member.alias.as_ref().map_or(Refusal::NoAlias, |alias| Refusal::NoCanary { live: alias.version });
+        let what = format!("alias `{}` of `{}` has no canary to judge", targets.alias, member.lambda_name);
         let hint = refusal.hint();
-        return Err(anyhow!(refusal).context(format!("alias `{alias}` of `{lambda_name}` has no canary to judge")))
-            .hint(hint);
+        return Err(anyhow!(refusal).context(what)).hint(hint);
     };
     let thresholds = environment.settings.canary;
     let minutes = thresholds.window_minutes;
-    let measured = aws.measure(lambda_name, alias, version, minutes)?;
-    ui::say("verify", &format!("{function}  version {version} in {minutes} min: {measured}"));
-    match judge(&measured, &thresholds) {
-        Verdict::Passed => Ok(version),
-        Verdict::TooFew => bail_hint!(
-            "wait, or give the canary more traffic with `cargo xtask promote --weight`; the threshold is `canary.min_invocations` of the environment's file";
-            "version {version} of `{lambda_name}` cannot be judged: {measured} in {minutes} min, but it takes {} invocations", thresholds.min_invocations.max(1)
-        ),
-        Verdict::Exceeded(reasons) => {
-            let away = if options.dry_run.dry_run {
-                "it would lose its share".to_owned()
-            } else {
-                withdraw(aws, target, version)?.to_string()
-            };
-            let error = anyhow!(reasons.join("; "))
-                .context(format!("version {version} of `{lambda_name}` failed as a canary ({away})"));
-            Err(error)
-                .hint("the thresholds are `canary` of the environment's file; commit what mends it and deploy that")
+    let (mut few, mut bad) = (Vec::new(), Vec::new());
+    for (member, version) in &canaries {
+        let Member { function, lambda_name, .. } = member;
+        let measured = aws.measure(lambda_name, &targets.alias, *version, minutes)?;
+        ui::say("verify", &format!("{function}  version {version} in {minutes} min: {measured}"));
+        match judge(&measured, &thresholds) {
+            Verdict::Passed => {}
+            Verdict::TooFew => few.push(format!("version {version} of `{lambda_name}` cannot be judged: {measured}")),
+            Verdict::Exceeded(reasons) => bad.push((member, *version, reasons.join("; "))),
         }
     }
+    if let Some((member, version, reasons)) = bad.into_iter().next() {
+        let away = if options.dry_run.dry_run {
+            "it would lose its share".to_owned()
+        } else {
+            withdraw(aws, targets, first, canaries[0].1)?
+        };
+        let what = format!("version {version} of `{}` failed as a canary ({away})", member.lambda_name);
+        return Err(anyhow!(reasons).context(what))
+            .hint("the thresholds are `canary` of the environment's file; commit what mends it and deploy that");
+    }
+    if !few.is_empty() {
+        bail_hint!(
+            "wait, or give the canary more traffic with `cargo xtask promote --weight`; the threshold is `canary.min_invocations` of the environment's file";
+            "{} in {minutes} min, but it takes {} invocations", few.join("; "), thresholds.min_invocations.max(1)
+        );
+    }
+    Ok(canaries.into_iter().map(|(member, version)| (member.function, version)).collect())
 }
 
-/// Takes the canary's share away, if it is still that version's.
-fn withdraw(aws: &Aws, target: &Target, judged: Version) -> Result<Moved> {
-    let decide = |current: Option<&Alias>| {
-        if current.and_then(Alias::split).is_none_or(|split| split.version != judged) {
-            return Err(Refusal::Overtaken { judged }.into());
-        }
-        rollback(current, Back::Steps(1), |version| {
-            Ok::<_, anyhow::Error>(look(aws, &target.lambda_name, version)?.is_some())
-        })
-    };
-    ui::step("rollback", || swap(aws, target, decide))
+/// Takes the release's share away, if it is still the one that was judged.
+fn withdraw(aws: &Aws, targets: &Targets, judged: &Member, version: Version) -> Result<String> {
+    let now = aws.alias(&judged.lambda_name, &targets.alias)?;
+    if now.as_ref().and_then(Alias::split).is_none_or(|split| split.version != version) {
+        return Err(Refusal::Overtaken { judged: version }.of(&targets.alias, judged));
+    }
+    let plan = Plan::rollback(aws, targets, Back::Steps(1))?;
+    let moves = execute(aws, "rollback", &plan, |_| Relation::Unknown)?;
+    Ok(moves.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
 }

@@ -4,14 +4,15 @@ use super::apply::read_lambdas;
 use crate::cli::Global;
 use crate::environment::Environment;
 use crate::model::alias::Alias;
-use crate::model::canary::Split;
 use crate::model::drift::drift;
 use crate::model::forecast::days_left;
-use crate::model::record::Record;
+use crate::model::record::{Entry, Record};
+use crate::model::traffic::Split;
 use crate::model::version::Version;
 use crate::project::Project;
 use crate::tools::aws::{Aws, FunctionUrl, Published, Storage, seconds_since_epoch};
 use crate::tools::git::Git;
+use crate::tools::parallel::side_by_side;
 use crate::ui;
 use anyhow::Result;
 use serde::Serialize;
@@ -28,6 +29,8 @@ pub(crate) use show::storage_text;
 struct Report {
     environment: String,
     functions: Vec<FunctionStatus>,
+    /// A sentence for each alias whose functions are not at one release.
+    mixed: Vec<String>,
     /// Null where AWS does not tell.
     storage: Option<Storage>,
     /// Days until the storage is full at the pace of the last 30; null where these functions published nothing in them.
@@ -47,6 +50,8 @@ struct FunctionStatus {
 struct AliasStatus {
     alias: String,
     branch: Option<String>,
+    /// The release that is live, as in `r15`.
+    release: Option<String>,
     version: Version,
     weights: BTreeMap<String, f64>,
     /// The same as a share in percent.
@@ -71,49 +76,80 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode> {
     super::show(global, &report)
 }
 
+/// What AWS says of one function.
+struct Seen {
+    function: String,
+    lambda_name: String,
+    versions: Vec<Published>,
+    aliases: Vec<(Option<FunctionUrl>, Alias)>,
+}
+
 fn observe(project: &Project, environment: &Environment, aws: &Aws) -> Result<Report> {
     // Without a deploy there is no output yet; then the function's own name is the one to look for.
     let lambdas = read_lambdas(project, environment).unwrap_or_default();
-    // What is live can be told without a repository.
-    let git = Git::open(&project.root).ok();
-    let functions = project.selected().map(|function| {
+    let selected: Vec<_> = project.selected().collect();
+    let read = side_by_side(&selected, |function| {
         let known = lambdas.get(&function.name).map(|lambda| lambda.lambda_name.clone());
         let lambda_name = known.unwrap_or_else(|| function.name.clone());
         let versions = aws.versions(&lambda_name)?;
-        let there = versions.iter().map(|published| published.version).collect();
-        let aliases = aws.aliases(&lambda_name)?.into_iter().map(|alias| {
-            let url = aws.url(&lambda_name, &alias.name)?;
-            Ok(described(alias, &there, url, git.as_ref()))
-        });
-        let aliases = aliases.collect::<Result<_>>()?;
-        Ok(FunctionStatus { function: function.name.clone(), aliases, versions, lambda_name })
+        let with_url = |alias: Alias| Ok((aws.url(&lambda_name, &alias.name)?, alias));
+        let aliases = aws.aliases(&lambda_name)?.into_iter().map(with_url).collect::<Result<Vec<_>>>()?;
+        Ok(Seen { function: function.name.clone(), lambda_name, versions, aliases })
     });
-    let functions = functions.collect::<Result<Vec<FunctionStatus>>>()?;
+    // What is live can be told without a repository.
+    let git = Git::open(&project.root).ok();
+    let described = |seen: Result<Seen>| {
+        let Seen { function, lambda_name, versions, aliases } = seen?;
+        let there = versions.iter().map(|published| published.version).collect();
+        let aliases = aliases.into_iter().map(|(url, alias)| described(alias, &there, url, git.as_ref())).collect();
+        Ok(FunctionStatus { function, aliases, versions, lambda_name })
+    };
+    let functions = read.into_iter().map(described).collect::<Result<Vec<FunctionStatus>>>()?;
     let storage = known_storage(aws);
     let published = functions.iter().flat_map(|function| &function.versions);
     let published = published.map(|published| (published.last_modified.as_str(), published.code_size));
     let storage_days_left = days_left_of(published, storage);
-    Ok(Report { environment: environment.name.clone(), functions, storage, storage_days_left })
+    let mixed = mixed(&functions);
+    Ok(Report { environment: environment.name.clone(), functions, mixed, storage, storage_days_left })
+}
+
+/// The aliases whose functions are at several releases: after `--function`, after a run that did not get to its end, or
+/// where one function is younger than the release that the others were rolled back to.
+fn mixed(functions: &[FunctionStatus]) -> Vec<String> {
+    let mut releases: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+    for function in functions {
+        for alias in &function.aliases {
+            if let Some(release) = &alias.release {
+                releases.entry(&alias.alias).or_default().push((&function.function, release));
+            }
+        }
+    }
+    let mixed = releases.into_iter().filter(|(_, at)| at.iter().any(|(_, release)| *release != at[0].1));
+    let sentence = |(alias, at): (&str, Vec<(&str, &str)>)| {
+        let at: Vec<_> = at.iter().map(|(function, release)| format!("`{function}` is at {release}")).collect();
+        format!("the set of `{alias}` is mixed: {}", at.join(", "))
+    };
+    mixed.map(sentence).collect()
 }
 
 fn described(alias: Alias, there: &BTreeSet<Version>, url: Option<FunctionUrl>, git: Option<&Git>) -> AliasStatus {
-    let record = Record::parse(&alias.description);
-    let commit = record.as_ref().map(|record| record.commit.clone());
-    let split = alias.split();
-    // A canary is the last release, and so is the newest of what was rolled back.
-    let commit_of = record.as_ref().map(|record| {
-        split.map(|split| split.version).or_else(|| record.rolled_back.first().copied()).unwrap_or(alias.version)
-    });
+    let record = Record::of(&alias);
+    let newest = record.as_ref().map(|record| record.newest().clone());
+    let commit = newest.as_ref().and_then(|newest| newest.commit.clone());
+    let versions = |of: fn(&Record) -> &[Entry]| {
+        record.as_ref().map(|record| of(record).iter().map(|entry| entry.version).collect()).unwrap_or_default()
+    };
     AliasStatus {
         drift: drift(&alias, there),
-        split,
+        split: alias.split(),
         branch: record.as_ref().map(|record| record.branch.clone()),
+        release: record.as_ref().map(|record| record.live().release.to_string()),
         subject: commit.as_deref().zip(git).and_then(|(commit, git)| git.subject(commit)),
         commit,
-        commit_of,
-        dirty: record.as_ref().map(|record| record.dirty),
-        rolled_back: record.as_ref().map(|record| record.rolled_back.clone()).unwrap_or_default(),
-        previous: record.map(|record| record.previous).unwrap_or_default(),
+        commit_of: record.as_ref().map(|record| record.line[0].version),
+        dirty: newest.map(|newest| newest.dirty),
+        rolled_back: versions(Record::ahead),
+        previous: versions(Record::behind),
         weights: alias.weights.into_iter().map(|(version, weight)| (version.to_string(), weight)).collect(),
         version: alias.version,
         alias: alias.name,

@@ -4,15 +4,16 @@ use super::prune::{Sweep, candidates, remove_alias};
 use super::roles;
 use super::roots::Roots;
 use super::status::now;
-use super::swap::Target;
 use crate::cli::{Global, Teardown};
 use crate::environment::Environment;
 use crate::error::bail_hint;
-use crate::model::alias::{Alias, AliasName, Update};
+use crate::model::alias::{Alias, AliasName};
+use crate::model::moves::Update;
 use crate::model::prune::{Rules, needed, of_alias, plan};
 use crate::model::record::Record;
 use crate::model::version::Version;
 use crate::project::{Function, Project};
+use crate::release::plan::Targets;
 use crate::tools::aws::{Aws, Swap};
 use crate::ui;
 use anyhow::{Context, Result};
@@ -65,10 +66,10 @@ pub(crate) fn run(global: &Global, options: Teardown) -> Result<ExitCode> {
     }
     let environment = Environment::open(&global.env, &project)?;
     let (aws, roots) = (environment.aws()?, Roots::new(&project, &environment)?);
-    let targets = Target::all(global, &project)?;
+    let targets = Targets::of(global, &project)?;
     let mut found = Vec::new();
-    for (function, target) in project.selected().zip(targets) {
-        if let Some(alias) = aws.alias(&target.lambda_name, &target.alias)? {
+    for (function, member) in project.selected().zip(targets.observe(&aws)?) {
+        if let Some(alias) = member.alias {
             found.push((observe(&roots, &aws, function, branch, &alias)?, alias));
         }
     }
@@ -102,7 +103,7 @@ fn agreed(report: &Report) -> Result<bool> {
 
 fn observe(roots: &Roots<'_>, aws: &Aws, function: &Function, branch: &str, alias: &Alias) -> Result<Sweep> {
     let lambda = &function.name;
-    if Record::parse(&alias.description).is_some_and(|record| !record.is_of(branch)) {
+    if Record::of(alias).is_some_and(|record| !record.is_of(branch)) {
         bail_hint!("`cargo xtask status` shows whose it is"; "alias `{}` of `{lambda}` is another branch's", alias.name);
     }
     let rules = Rules {
@@ -160,8 +161,8 @@ fn retire(aws: &Aws, sweep: &Sweep, alias: &Alias) -> Result<()> {
     let Some(newest) = aws.versions(&sweep.lambda_name)?.first().map(|published| published.version) else {
         return Ok(());
     };
-    let record =
-        Record::parse(&alias.description).map(|record| Record { previous: going, rolled_back: Vec::new(), ..record });
+    // Its line names all that is to go, so that a run after a kill finds it again.
+    let record = Record::of(alias);
     let update = Update { version: newest, split: None, record, revision: alias.revision.clone() };
     match aws.update_alias(&sweep.lambda_name, &alias.name, &update)? {
         Swap::Done => Ok(()),

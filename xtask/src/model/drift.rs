@@ -12,24 +12,23 @@ pub(crate) fn drift(alias: &Alias, there: &BTreeSet<Version>) -> Vec<String> {
     for version in live.into_iter().flatten().filter(|version| !there.contains(version)) {
         found.push(format!("version {version}, which gets traffic, does not exist"));
     }
-    let Some(record) = Record::parse(&alias.description) else {
-        found.push("it has no release record: made or changed by hand".to_owned());
+    let Some(record) = Record::of(alias) else {
+        found.push("it has no release record: made by hand, or its description changed".to_owned());
         return found;
     };
     // A long branch is kept cut, with a character that no branch has.
     if !record.branch.contains('~') && AliasName::of_branch(&record.branch).as_str() != alias.name {
         found.push(format!("its record is of branch `{}`", record.branch));
     }
-    for (versions, says) in [(&record.previous, "was live before"), (&record.rolled_back, "was rolled back")] {
-        if versions.contains(&alias.version) {
-            found.push(format!("version {} is live, but by the record it {says}: moved by hand", alias.version));
-        }
-    }
+    // What it says of itself is as the next release would say it.
+    let (_, by_hand) = Record::on(alias, &record.branch, record.live().release.number);
+    found.extend(by_hand.into_iter().map(|says| format!("it {says}")));
     // `prune` takes from the old end; what is missing before one that is there was not deleted by it.
-    let near = record.previous.iter().rposition(|version| there.contains(version)).unwrap_or(0);
-    let gone = record.previous.iter().take(near + 1).filter(|version| !there.contains(version));
-    let gone: Vec<_> = gone.map(Version::to_string).collect();
+    let near = record.behind().iter().rposition(|entry| there.contains(&entry.version)).unwrap_or(0);
+    let before = record.behind().iter().take(near + 1).map(|entry| entry.version);
+    let gone: BTreeSet<_> = before.filter(|version| !there.contains(version)).collect();
     if !gone.is_empty() {
+        let gone: Vec<_> = gone.iter().map(Version::to_string).collect();
         found.push(format!("no way back to {}: deleted", gone.join(", ")));
     }
     found
@@ -37,37 +36,44 @@ pub(crate) fn drift(alias: &Alias, there: &BTreeSet<Version>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::record::{Entry, ReleaseId};
     use super::*;
     use std::collections::BTreeMap;
 
     #[test]
     fn each_kind() {
         let versions = |numbers: &[u64]| numbers.iter().copied().map(Version).collect::<Vec<_>>();
-        let alias = |version: u64, branch: &str, previous: &[u64], rolled_back: &[u64]| {
-            let record = Record::new(branch, &"1".repeat(40), false, versions(previous));
+        let alias = |version: u64, branch: &str, ahead: &[u64], recorded: u64, behind: &[u64]| {
+            let numbers = ahead.iter().chain([&recorded]).chain(behind).copied();
+            let entry = |(nth, version): (i64, u64)| Entry {
+                release: ReleaseId::new(20 - nth, &"1".repeat(40), false),
+                version: Version(version),
+                narrowed: false,
+            };
+            let line: Vec<_> = (0..).zip(numbers).map(entry).collect();
+            let record = Record { live: ahead.len(), line: line.clone(), ..Record::first(branch, line[0].clone()) };
             Alias {
                 name: "main".to_owned(),
                 version: Version(version),
                 weights: BTreeMap::new(),
-                description: Record { rolled_back: versions(rolled_back), ..record }.to_description(),
+                description: record.to_description(),
                 revision: String::new(),
             }
         };
         let there = versions(&[3, 4, 5]).into_iter().collect();
-        let by_hand = Alias { description: "by hand".to_owned(), ..alias(4, "main", &[], &[]) };
-        let mut canary = alias(4, "main", &[], &[]);
-        canary.weights.insert(Version(6), 0.1);
+        let by_hand = Alias { description: "by hand".to_owned(), ..alias(4, "main", &[], 4, &[]) };
+        let mut canary = alias(4, "main", &[], 4, &[]);
+        canary.weights.insert(Version(5), 0.1);
         let cases = [
-            (alias(4, "main", &[3], &[5]), None),
-            (alias(6, "main", &[5], &[]), Some("version 6, which gets traffic, does not exist")),
-            (canary, Some("version 6, which gets traffic, does not exist")),
+            (alias(4, "main", &[5], 4, &[3]), None),
+            (alias(6, "main", &[], 6, &[5]), Some("version 6, which gets traffic, does not exist")),
+            (canary, Some("given a split by hand: 10 % to 5")),
             (by_hand, Some("no release record")),
-            (alias(4, "other", &[], &[]), Some("of branch `other`")),
-            (alias(4, "main", &[4, 3], &[]), Some("was live before")),
-            (alias(4, "main", &[3], &[4]), Some("was rolled back")),
-            (alias(4, "main", &[3, 2, 1], &[]), None),
-            (alias(4, "main", &[2, 3, 1], &[]), Some("no way back to 2:")),
-            (alias(4, "main", &[2, 1], &[]), Some("no way back to 2:")),
+            (alias(4, "other", &[], 4, &[]), Some("of branch `other`")),
+            (alias(4, "main", &[], 5, &[4]), Some("moved by hand from version 5 to 4")),
+            (alias(4, "main", &[], 4, &[3, 2, 1]), None),
+            (alias(4, "main", &[], 4, &[2, 3, 1]), Some("no way back to 2:")),
+            (alias(4, "main", &[], 4, &[2, 1]), Some("no way back to 2:")),
         ];
         for (alias, wanted) in cases {
             let found = drift(&alias, &there);

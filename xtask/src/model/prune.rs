@@ -1,8 +1,8 @@
 //! Which versions may go. Nothing here deletes; what is not sure to be of no use to anybody stays.
 
 use super::alias::Alias;
-use super::canary::Share;
 use super::record::Record;
+use super::traffic::Share;
 use super::version::Version;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -71,8 +71,8 @@ pub(crate) fn needed(aliases: &[Alias], version: Version, recorded: usize) -> Op
         })
     };
     let in_record = |alias: &&Alias| {
-        Record::parse(&alias.description).is_some_and(|Record { previous, rolled_back, .. }| {
-            previous.iter().take(recorded).chain(&rolled_back).any(|other| *other == version)
+        Record::of(alias).is_some_and(|record| {
+            record.behind().iter().take(recorded).chain(record.ahead()).any(|entry| entry.version == version)
         })
     };
     live()
@@ -103,7 +103,7 @@ pub(crate) fn plan(versions: &[Candidate], aliases: &[Alias], rules: &Rules) -> 
 /// Whether an alias is left over from a branch that is gone. Never production's, nor one without a release record, nor
 /// one whose version is younger than the grace period: its branch may not have been pushed yet.
 pub(crate) fn is_stale(alias: &Alias, versions: &[Candidate], branches: &[String], rules: &Rules) -> bool {
-    let Some(record) = Record::parse(&alias.description) else { return false };
+    let Some(record) = Record::of(alias) else { return false };
     let live = versions.iter().find(|candidate| candidate.version == alias.version);
     // An alias whose version does not exist protects nothing.
     let published = live.map_or(Some(0), |live| live.published);
@@ -114,13 +114,13 @@ pub(crate) fn is_stale(alias: &Alias, versions: &[Candidate], branches: &[String
 
 /// The versions that an alias uses or has used: what goes with it unless somebody else needs it.
 pub(crate) fn of_alias(alias: &Alias) -> Vec<Version> {
-    let record = Record::parse(&alias.description);
-    let recorded = record.into_iter().flat_map(|record| record.previous.into_iter().chain(record.rolled_back));
+    let recorded = Record::of(alias).into_iter().flat_map(|record| record.line).map(|entry| entry.version);
     [alias.version].into_iter().chain(alias.weights.keys().copied()).chain(recorded).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::record::{Entry, ReleaseId};
     use super::*;
     use proptest::prelude::*;
 
@@ -142,17 +142,20 @@ mod tests {
         Candidate { version: Version(version), published: Some(NOW - 30 * DAY) }
     }
 
-    fn versions(numbers: &[u64]) -> Vec<Version> {
-        numbers.iter().copied().map(Version).collect()
-    }
-
     fn alias(name: &str, version: u64, previous: &[u64], rolled_back: &[u64]) -> Alias {
-        let record = Record::new(name, &"1".repeat(40), false, versions(previous));
+        let numbers: Vec<_> = rolled_back.iter().chain([&version]).chain(previous).copied().collect();
+        let entry = |(nth, version): (i64, u64)| Entry {
+            release: ReleaseId::new(100 - nth, &"1".repeat(40), false),
+            version: Version(version),
+            narrowed: false,
+        };
+        let line: Vec<_> = (0..).zip(numbers).map(entry).collect();
+        let record = Record { live: rolled_back.len(), line: line.clone(), ..Record::first(name, line[0].clone()) };
         Alias {
             name: name.to_owned(),
             version: Version(version),
             weights: BTreeMap::new(),
-            description: Record { rolled_back: versions(rolled_back), ..record }.to_description(),
+            description: record.to_description(),
             revision: String::new(),
         }
     }
@@ -256,9 +259,9 @@ mod tests {
                 for alias in &aliases {
                     prop_assert_ne!(alias.version, *version);
                     prop_assert!(!alias.weights.contains_key(version));
-                    if let Some(record) = Record::parse(&alias.description) {
-                        prop_assert!(!record.previous.iter().take(rules.recorded).any(|other| other == version));
-                        prop_assert!(!record.rolled_back.contains(version));
+                    if let Some(record) = Record::of(alias) {
+                        let before = record.behind().iter().take(rules.recorded);
+                        prop_assert!(!before.chain(record.ahead()).any(|entry| entry.version == *version));
                     }
                 }
             }

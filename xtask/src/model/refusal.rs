@@ -1,6 +1,6 @@
 //! Why an alias stays where it is, and what to type next.
 
-use super::canary::Split;
+use super::traffic::Split;
 use super::version::Version;
 use std::fmt;
 
@@ -48,8 +48,14 @@ pub(crate) enum Refusal {
     },
     Unpublished {
         version: Version,
-        /// The nearest in the record, further back, that is there.
-        next: Option<Version>,
+        /// The nearest release, further back, whose versions are all there.
+        next: Option<i64>,
+    },
+    /// Several functions have versions with that number.
+    WhoseVersion(Version),
+    /// No release of that number, or one that not all functions took part in.
+    UnknownRelease {
+        number: i64,
     },
     Roles([String; 2]),
     DeadLetters([String; 2]),
@@ -76,8 +82,12 @@ impl fmt::Display for Refusal {
             Self::Moved => f.write_str("somebody else has just moved it"),
             Self::IsCanary(version) => write!(f, "version {version} is the canary that is under way"),
             Self::NoRecord => f.write_str("the alias has no release record, so nothing tells what was live before"),
-            Self::NoneBefore { known: 0 } => f.write_str("the release record names no version before this one"),
-            Self::NoneBefore { known } => write!(f, "the release record goes back {known} versions only"),
+            Self::NoneBefore { known: 0 } => f.write_str("the release record names no release before this one"),
+            Self::NoneBefore { known } => write!(f, "the release record goes back {known} release(s) only"),
+            Self::WhoseVersion(version) => write!(f, "several functions have a version {version}"),
+            Self::UnknownRelease { number } => {
+                write!(f, "the release records name no release r{number} that all of these functions took part in")
+            }
             Self::Unpublished { version, .. } => write!(f, "version {version} does not exist (any more)"),
             Self::Roles([one, other]) => {
                 write!(
@@ -119,9 +129,11 @@ impl Refusal {
             }
             Self::NoRecord => "name the version with `--to`; `cargo xtask status` lists them",
             Self::NoneBefore { .. } => {
-                "`cargo xtask history` shows the record; any other version can be named with `--to`"
+                "`cargo xtask history` shows the releases; any other version can be named with `--to`"
             }
-            Self::Unpublished { next: Some(next), .. } => return format!("run `cargo xtask rollback --to {next}`"),
+            Self::Unpublished { next: Some(next), .. } => return format!("run `cargo xtask rollback --to r{next}`"),
+            Self::WhoseVersion(_) => "name the function with `--function`, or a release: `--to r4`",
+            Self::UnknownRelease { .. } => "`cargo xtask history` lists the releases",
             Self::Unpublished { next: None, .. } => "`cargo xtask status` lists the versions that there are",
             Self::Roles(_) | Self::DeadLetters(_) => {
                 "release without `--weight`, or with the same permissions and dead-letter target as the live version"

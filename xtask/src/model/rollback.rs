@@ -1,224 +1,225 @@
-//! Where a rollback goes: back along the release record, or to a version that is named.
+//! Where a rollback goes: to the set of versions that was live before, or to one that is named.
 
-use super::alias::{Alias, Move, Update};
-use super::record::Record;
+use super::alias::Alias;
+use super::moves::{Move, Update};
+use super::record::{Entry, Record, ReleaseId};
 use super::refusal::Refusal;
+use super::release::{Member, Refused, Step, base};
 use super::version::Version;
 
 /// How far back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Back {
-    /// That many versions in the record, 1 for the one that was live before. A canary under way counts as the first.
+    /// So many releases, 1 for the one that was live before. A canary under way counts as the first.
     Steps(usize),
-    To(Version),
+    /// To the release of this number, back or forward.
+    Release(i64),
+    /// To this version of the only function there is, back or forward.
+    Version(Version),
 }
 
-/// Decides from what was read; `exists` tells whether a version is still there. Whatever it is, the weights are cleared.
-pub(crate) fn rollback<E: From<Refusal>>(
-    current: Option<&Alias>,
+/// Decides for all functions from what was read; `exists` tells whether a function's version is still there. Whatever
+/// it is, weights are cleared.
+pub(crate) fn rollback<E: From<Refused>>(
+    members: &[Member],
+    branch: &str,
     back: Back,
-    mut exists: impl FnMut(Version) -> Result<bool, E>,
-) -> Result<Move, E> {
-    let current = current.ok_or(Refusal::NoAlias)?;
-    let record = Record::parse(&current.description);
-    let split = current.split().filter(|split| split.version != current.version);
-    // All that the record knows, newest first, each once. A canary is newer than the primary; it is where traffic goes back from.
-    let mut line: Vec<Version> = Vec::new();
-    let (ahead, behind) = record.as_ref().map_or_else(Default::default, |record| {
-        let known = |versions: &[Version]| -> Vec<Version> {
-            let live = |version: &Version| *version == current.version || split.is_some_and(|s| s.version == *version);
-            versions.iter().copied().filter(|version| !live(version)).collect()
-        };
-        (known(&record.rolled_back), known(&record.previous))
-    });
-    let here = split.map_or(current.version, |split| split.version);
-    let canary = split.map(|split| split.version);
-    for version in canary.into_iter().chain(ahead).chain([current.version]).chain(behind) {
-        if !line.contains(&version) {
-            line.push(version);
-        }
-    }
-    let primary = line.iter().position(|version| *version == current.version).unwrap_or_default();
-    let target = match back {
-        Back::Steps(0) => return Ok(Move::Nothing),
-        // The first step takes the canary away, the others go on from the primary.
-        Back::Steps(steps) => {
-            let steps = if split.is_some() { steps - 1 } else { steps };
-            let found = line.get(primary + steps).copied();
-            let none = if record.is_none() {
-                Refusal::NoRecord
-            } else {
-                Refusal::NoneBefore { known: line.len() - 1 - primary }
-            };
-            found.ok_or(none)?
-        }
-        Back::To(version) if split.is_some() && version == here => return Err(Refusal::IsCanary(version).into()),
-        Back::To(version) => version,
+    mut exists: impl FnMut(&Member, Version) -> Result<bool, E>,
+) -> Result<Vec<Step>, E> {
+    let refuse = |refusal: Refusal| {
+        let aliased = members.iter().filter(|member| member.alias.is_some());
+        let some: Vec<_> = aliased.map(|member| (member.clone(), refusal.clone())).collect();
+        let all = || members.iter().map(|member| (member.clone(), refusal.clone())).collect();
+        E::from(Refused(if some.is_empty() { all() } else { some }))
     };
-    if target == current.version && current.weights.is_empty() {
-        return Ok(Move::Nothing);
+    let base = base(members.iter());
+    let set: Vec<_> = members.iter().filter_map(|member| Aliased::new(member, branch, base)).collect();
+    if set.is_empty() {
+        return Err(refuse(Refusal::NoAlias));
     }
-    if !exists(target)? {
-        let older = line.iter().skip_while(|version| **version != target).skip(1);
+    let targets = match back {
+        Back::Version(version) => match &set[..] {
+            [one] => vec![Some(one.to_version(version).map_err(refuse)?)],
+            _ => return Err(refuse(Refusal::WhoseVersion(version))),
+        },
+        Back::Release(number) => {
+            let id = timeline(&set).into_iter().find(|id| id.number == number && is_whole(&set, id));
+            let id = id.ok_or_else(|| refuse(Refusal::UnknownRelease { number }))?;
+            set.iter().map(|one| one.place(&set, &id)).collect()
+        }
+        Back::Steps(steps) => {
+            if let Some(one) = set.iter().find(|one| !one.recorded) {
+                return Err(E::from(Refused(vec![(one.member.clone(), Refusal::NoRecord)])));
+            }
+            let canary = set.iter().any(|one| one.record.canary);
+            match if canary { steps - 1 } else { steps } {
+                0 => set.iter().map(|one| Some((one.record.clone(), one.record.live))).collect(),
+                steps => {
+                    let before = before(&set);
+                    let id = before.get(steps - 1);
+                    let id = id.ok_or_else(|| refuse(Refusal::NoneBefore { known: before.len() }))?;
+                    set.iter().map(|one| one.place(&set, id)).collect()
+                }
+            }
+        }
+    };
+    // All that is missing is looked for before anything is said, and so before anything is moved.
+    let mut missing = Vec::new();
+    for (one, target) in set.iter().zip(&targets) {
+        let Some((record, place)) = target else { continue };
+        let version = record.line[*place].version;
+        if version != one.alias.version && !exists(one.member, version)? {
+            missing.push((one, version));
+        }
+    }
+    if !missing.is_empty() {
         let mut next = None;
-        for version in older.copied().filter(|version| *version != current.version) {
-            if exists(version)? {
-                next = Some(version);
+        for id in before(&set) {
+            let mut there = true;
+            for one in &set {
+                let Some((record, place)) = one.place(&set, &id) else { continue };
+                there = there && exists(one.member, record.line[place].version)?;
+            }
+            if there {
+                next = Some(id.number);
                 break;
             }
         }
-        return Err(Refusal::Unpublished { version: target, next }.into());
+        let refusals =
+            missing.iter().map(|(one, version)| (one.member.clone(), Refusal::Unpublished { version: *version, next }));
+        return Err(E::from(Refused(refusals.collect())));
     }
-    if !line.contains(&target) {
-        // One that the record does not know comes right behind the primary, so that the next step goes on from there.
-        line.insert(primary + 1, target);
-    }
-    let mark = line.iter().position(|version| *version == target).unwrap_or_default();
-    let record = record.map(|record| Record {
-        rolled_back: line[..mark].to_vec(),
-        previous: line[mark + 1..].to_vec(),
-        ..record
+    let mut targets = set.iter().zip(targets);
+    let steps = members.iter().map(|member| {
+        if member.alias.is_none() {
+            let notes = vec!["has no alias yet, and is left alone".to_owned()];
+            return Step { member: member.clone(), action: Move::Nothing, notes };
+        }
+        targets.next().map_or_else(
+            || Step { member: member.clone(), action: Move::Nothing, notes: Vec::new() },
+            |(one, target)| one.step(target),
+        )
     });
-    Ok(Move::Update(Update { version: target, split: None, record, revision: current.revision.clone() }))
+    Ok(steps.collect())
+}
+
+/// A function that has an alias.
+struct Aliased<'a> {
+    member: &'a Member,
+    alias: &'a Alias,
+    record: Record,
+    /// Whether the record is its own, and not made up for an alias without one.
+    recorded: bool,
+    says: Vec<String>,
+}
+
+/// A record, perhaps with the release put in, and where in its line to go.
+type Target = (Record, usize);
+
+impl<'a> Aliased<'a> {
+    fn new(member: &'a Member, branch: &str, base: i64) -> Option<Self> {
+        let alias = member.alias.as_ref()?;
+        let (record, says) = Record::on(alias, branch, base);
+        Some(Self { member, alias, recorded: Record::of(alias).is_some(), record, says })
+    }
+
+    /// Whether the function came into being after a release.
+    fn is_younger(&self, id: &ReleaseId) -> bool {
+        !self.record.cut && self.record.line.last().is_some_and(|first| first.release.number > id.number)
+    }
+
+    /// Where it has the release in its line: by number and commit, or else by the number of what was changed by hand.
+    fn find(&self, id: &ReleaseId) -> Option<usize> {
+        let place =
+            |wanted: &dyn Fn(&ReleaseId) -> bool| self.record.line.iter().position(|entry| wanted(&entry.release));
+        place(&|release| release.is(id) && release.commit.is_some()).or_else(|| place(&|release| release.is(id)))
+    }
+
+    /// Where it was at a release; `None` for a function that is younger, which is left alone.
+    fn place(&self, set: &[Self], id: &ReleaseId) -> Option<Target> {
+        if let Some(place) = self.find(id) {
+            return Some((self.record.clone(), place));
+        }
+        if self.is_younger(id) || !is_narrowed(set, id) {
+            return None;
+        }
+        // The release was not to this function: it was where the one before had left it.
+        let place = self.record.line.iter().position(|entry| entry.release.number < id.number)?;
+        Some((self.record.clone(), place))
+    }
+
+    fn to_version(&self, version: Version) -> Result<Target, Refusal> {
+        let Self { record, .. } = self;
+        if record.canary && record.line[0].version == version && self.alias.version != version {
+            return Err(Refusal::IsCanary(version));
+        }
+        let mut record = record.clone();
+        let is = |entry: &Entry| entry.version == version;
+        let found = record.line[record.live..].iter().position(is).map(|place| place + record.live);
+        let place = found.or_else(|| record.line[..record.live].iter().rposition(is)).unwrap_or_else(|| {
+            // One that the record does not know comes right behind the live one, so that the next step goes on from there.
+            let release = ReleaseId { commit: None, ..record.live().release.clone() };
+            record.line.insert(record.live + 1, Entry { release, version, narrowed: false });
+            record.live + 1
+        });
+        Ok((record, place))
+    }
+
+    fn step(&self, target: Option<Target>) -> Step {
+        let step = |action, notes| Step { member: self.member.clone(), action, notes };
+        let Some((record, place)) = target else {
+            let version = self.alias.version;
+            let note = format!("is younger than that release: it has no version before, and stays at {version}");
+            return step(Move::Nothing, [self.says.clone(), vec![note]].concat());
+        };
+        let version = record.line[place].version;
+        let record = Record { live: place, canary: false, ..record };
+        let (record, revision) = (self.recorded.then_some(record), self.alias.revision.clone());
+        let update = Update { version, split: None, record, revision };
+        let action = if update.is_done(self.alias) { Move::Nothing } else { Move::Update(update) };
+        step(action, self.says.clone())
+    }
+}
+
+/// All releases that any function knows, newest first, each once.
+fn timeline(set: &[Aliased<'_>]) -> Vec<ReleaseId> {
+    let mut known: Vec<ReleaseId> = Vec::new();
+    for entry in set.iter().flat_map(|one| &one.record.line) {
+        match known.iter_mut().find(|id| id.is(&entry.release)) {
+            // What one does not know the other may.
+            Some(id) if id.commit.is_none() => id.clone_from(&entry.release),
+            Some(_) => {}
+            None => known.push(entry.release.clone()),
+        }
+    }
+    known.sort_by_key(|id| std::cmp::Reverse(id.number));
+    known
+}
+
+/// Whether every function was at this release once, so that going there is going to one commit's set: those that are
+/// younger aside, and those that it was not meant for.
+fn is_whole(set: &[Aliased<'_>], id: &ReleaseId) -> bool {
+    is_narrowed(set, id) || set.iter().all(|one| one.find(id).is_some() || one.is_younger(id))
+}
+
+fn is_narrowed(set: &[Aliased<'_>], id: &ReleaseId) -> bool {
+    set.iter().any(|one| one.record.line.iter().any(|entry| entry.narrowed && entry.release.is(id)))
+}
+
+/// The releases to go back to, newest first.
+fn before(set: &[Aliased<'_>]) -> Vec<ReleaseId> {
+    let known = timeline(set);
+    // One that has nothing behind it does not move, so it does not say where the others are.
+    let movable = |one: &&Aliased<'_>| one.record.cut || !one.record.behind().is_empty();
+    let here = known.iter().position(|id| set.iter().filter(movable).any(|one| one.record.live().release.is(id)));
+    let Some(here) = here else { return Vec::new() };
+    let behind = |id: &&ReleaseId| {
+        // Of two with one number the line tells which came first.
+        set.iter().any(|one| one.find(id).is_some_and(|place| place > one.record.live))
+    };
+    // From there on, as a change by hand stands ahead of the release that it was made to.
+    known[here..].iter().filter(|id| is_whole(set, id)).filter(behind).cloned().collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::canary::{Share, check, promote};
-    use super::*;
-    use proptest::prelude::*;
-    use std::collections::{BTreeMap, BTreeSet};
-
-    const COMMIT: &str = "1111111111111111111111111111111111111111";
-
-    fn versions(numbers: &[u64]) -> Vec<Version> {
-        numbers.iter().copied().map(Version).collect()
-    }
-
-    fn alias(version: u64, rolled_back: &[u64], previous: &[u64], canary: Option<u64>) -> Alias {
-        let record = Record::new("main", COMMIT, false, versions(previous));
-        Alias {
-            name: "main".to_owned(),
-            version: Version(version),
-            weights: canary.map(|version| (Version(version), 0.1)).into_iter().collect(),
-            description: Record { rolled_back: versions(rolled_back), ..record }.to_description(),
-            revision: "r1".to_owned(),
-        }
-    }
-
-    /// Where the step leaves the alias: version, what was rolled back, what was before.
-    fn after(alias: &Alias, back: Back) -> Result<(u64, Vec<Version>, Vec<Version>), Refusal> {
-        match rollback(Some(alias), back, |_| Ok::<_, Refusal>(true))? {
-            Move::Update(Update { version, split: None, record: Some(record), .. }) => {
-                Ok((version.0, record.rolled_back, record.previous))
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn again_goes_further_and_forward_loses_nothing() {
-        let step = Back::Steps(1);
-        assert_eq!(after(&alias(5, &[], &[4, 3], None), step), Ok((4, versions(&[5]), versions(&[3]))));
-        assert_eq!(after(&alias(4, &[5], &[3], None), step), Ok((3, versions(&[5, 4]), vec![])));
-        assert_eq!(after(&alias(3, &[5, 4], &[], None), step), Err(Refusal::NoneBefore { known: 0 }));
-        assert_eq!(after(&alias(5, &[], &[4, 3], None), Back::Steps(2)), Ok((3, versions(&[5, 4]), vec![])));
-        let forward = after(&alias(3, &[5, 4], &[], None), Back::To(Version(5)));
-        assert_eq!(forward, Ok((5, vec![], versions(&[4, 3]))));
-        // A version that the record does not name, and on from there.
-        let other = after(&alias(5, &[], &[4, 3], None), Back::To(Version(1)));
-        assert_eq!(other, Ok((1, versions(&[5]), versions(&[4, 3]))));
-    }
-
-    #[test]
-    fn the_first_step_takes_the_canary_away() {
-        let canary = alias(4, &[], &[3], Some(5));
-        assert_eq!(after(&canary, Back::Steps(1)), Ok((4, versions(&[5]), versions(&[3]))));
-        assert_eq!(after(&canary, Back::Steps(2)), Ok((3, versions(&[5, 4]), vec![])));
-        assert_eq!(after(&canary, Back::To(Version(4))), Ok((4, versions(&[5]), versions(&[3]))));
-        assert_eq!(after(&canary, Back::To(Version(5))), Err(Refusal::IsCanary(Version(5))));
-    }
-
-    #[test]
-    fn a_version_that_is_gone_names_the_next() {
-        let there = |kept: &'static [u64]| move |version: Version| Ok::<_, Refusal>(kept.contains(&version.0));
-        let alias = alias(5, &[], &[4, 3, 2], None);
-        let gone = |next| Err(Refusal::Unpublished { version: Version(4), next });
-        assert_eq!(rollback(Some(&alias), Back::Steps(1), there(&[5, 2])), gone(Some(Version(2))));
-        assert_eq!(rollback(Some(&alias), Back::Steps(1), there(&[5])), gone(None));
-    }
-
-    #[test]
-    fn without_a_record_only_a_named_version_will_do() {
-        let alias = Alias { description: "by hand".to_owned(), ..alias(5, &[], &[], None) };
-        let there = |_| Ok::<_, Refusal>(true);
-        assert_eq!(rollback(Some(&alias), Back::Steps(1), there), Err(Refusal::NoRecord));
-        assert_eq!(rollback(None, Back::Steps(1), there), Err(Refusal::NoAlias));
-        let moved = rollback(Some(&alias), Back::To(Version(2)), there);
-        let update = Update { version: Version(2), split: None, record: None, revision: "r1".to_owned() };
-        assert_eq!(moved, Ok(Move::Update(update)));
-    }
-
-    fn numbers() -> impl Strategy<Value = Vec<u64>> {
-        prop::collection::vec(1u64..30, 0..8)
-    }
-
-    proptest! {
-        /// Any alias, however odd its record: a step goes to a version that is there and forgets none.
-        #[test]
-        fn plans_are_safe(
-            version in 1u64..30,
-            rolled_back in numbers(),
-            previous in numbers(),
-            canary in prop::option::of((1u64..30, 0.0..=1.0f64)),
-            existing in prop::collection::btree_set(1u64..30, 0..30),
-            back in prop_oneof![(1usize..6).prop_map(Back::Steps), (1u64..30).prop_map(|v| Back::To(Version(v)))],
-            share in 0.0..=1.0f64,
-            all: bool,
-        ) {
-            let mut alias = alias(version, &rolled_back, &previous, None);
-            alias.weights = canary.map(|(version, weight)| (Version(version), weight)).into_iter().collect::<BTreeMap<_, _>>();
-            let there = |version: Version| existing.contains(&version.0);
-            let known: BTreeSet<u64> = [version].into_iter().chain(rolled_back).chain(previous).chain(canary.map(|(v, _)| v)).collect();
-            let names = |update: &Update| -> BTreeSet<u64> {
-                let record = update.record.as_ref().expect("the record is kept");
-                [update.version].iter().chain(&record.previous).chain(&record.rolled_back).copied().chain(update.split.map(|s| s.version)).map(|v| v.0).collect()
-            };
-            let plan = rollback(Some(&alias), back, |version| Ok::<_, Refusal>(there(version)));
-            if let Ok(Move::Update(update)) = plan {
-                prop_assert!(there(update.version) && update.split.is_none());
-                prop_assert!(names(&update).is_superset(&known));
-                prop_assert_eq!(&update.record.expect("kept").commit, COMMIT);
-            }
-            let share = if all { Share::ALL } else { Share::of_weight(share) };
-            if let Ok(Move::Update(update)) = promote(Some(&alias), share, None) {
-                let frozen = super::super::canary::Frozen { role: "r".to_owned(), dead_letters: String::new() };
-                let step = Move::Update(update.clone());
-                let checked = check::<Refusal>(&step, |version| Ok(there(version).then(|| frozen.clone())));
-                let named_exist = there(update.version) && update.split.is_none_or(|split| there(split.version));
-                prop_assert_eq!(checked.is_ok(), named_exist);
-                prop_assert!(names(&update).contains(&version), "what was live is not forgotten");
-                prop_assert_eq!(&update.record.expect("kept").commit, COMMIT);
-            }
-        }
-
-        /// Back and forth along the line of time always comes home.
-        #[test]
-        fn there_and_back(previous in prop::collection::btree_set(1u64..900, 1..12), steps in 1usize..12) {
-            let previous: Vec<u64> = previous.into_iter().rev().collect();
-            prop_assume!(steps <= previous.len());
-            let mut alias = alias(999, &[], &previous, None);
-            let start = alias.clone();
-            let mut take = |back| {
-                let Ok(Move::Update(update)) = rollback(Some(&alias), back, |_| Ok::<_, Refusal>(true)) else { panic!() };
-                alias.version = update.version;
-                alias.description = update.record.expect("kept").to_description();
-                alias.clone()
-            };
-            for before in &previous[..steps] {
-                prop_assert_eq!(take(Back::Steps(1)).version, Version(*before));
-            }
-            prop_assert_eq!(take(Back::To(start.version)), start);
-        }
-    }
-}
+mod tests;

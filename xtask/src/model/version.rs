@@ -7,6 +7,11 @@ use std::{fmt, str::FromStr};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Version(pub(crate) u64);
 
+impl Version {
+    /// The one that is still to be published, in a plan: no version has the number 0.
+    pub(crate) const NEXT: Self = Self(0);
+}
+
 /// Text that is not a version's number.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NotAVersion(String);
@@ -21,7 +26,7 @@ impl std::error::Error for NotAVersion {}
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        if *self == Self::NEXT { f.write_str("the version to be published") } else { self.0.fmt(f) }
     }
 }
 

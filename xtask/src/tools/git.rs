@@ -1,10 +1,10 @@
 //! The door to git: the branch, the commit, and how two commits stand to each other.
 
 use crate::error::{Hint, bail_hint};
-use crate::model::alias::Relation;
+use crate::model::release::Relation;
 use crate::tools::process::Tool;
 use anyhow::{Context, Result};
-use git2::{Oid, Repository, StatusOptions};
+use git2::{Repository, StatusOptions};
 use std::path::Path;
 
 /// The repository of the checkout.
@@ -52,9 +52,9 @@ impl Git {
         Ok(!statuses.is_empty())
     }
 
-    /// The first line of a commit's message, where the commit is here.
+    /// The first line of a commit's message, where the commit is here; the beginning of its id will do.
     pub(crate) fn subject(&self, commit: &str) -> Option<String> {
-        let commit = self.0.find_commit(Oid::from_str(commit).ok()?).ok()?;
+        let commit = self.0.find_commit_by_prefix(commit).ok()?;
         commit.summary().ok().flatten().map(str::to_owned)
     }
 
@@ -85,12 +85,12 @@ impl Git {
         if commit == recorded {
             return Relation::Same;
         }
-        let (Ok(ours), Ok(theirs)) = (Oid::from_str(commit), Oid::from_str(recorded)) else {
-            return Relation::Unknown;
-        };
-        // A commit that is not here (a shallow clone, a branch never fetched) can't be compared.
-        if self.0.find_commit(theirs).is_err() || self.0.find_commit(ours).is_err() {
-            return Relation::Unknown;
+        // A commit that is not here (a shallow clone, a branch never fetched) can't be compared. A record may hold only
+        // the beginning of an id.
+        let found = |id: &str| self.0.find_commit_by_prefix(id).map(|commit| commit.id());
+        let (Ok(ours), Ok(theirs)) = (found(commit), found(recorded)) else { return Relation::Unknown };
+        if ours == theirs {
+            return Relation::Same;
         }
         match (self.0.graph_descendant_of(ours, theirs), self.0.graph_descendant_of(theirs, ours)) {
             (Ok(true), _) => Relation::Newer,

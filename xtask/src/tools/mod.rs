@@ -6,6 +6,7 @@ pub(crate) mod files;
 pub(crate) mod git;
 pub(crate) mod http;
 pub(crate) mod local;
+pub(crate) mod parallel;
 pub(crate) mod pinned;
 pub(crate) mod process;
 pub(crate) mod terraform;

@@ -39,6 +39,7 @@ impl fmt::Display for Report {
                 writeln!(f, "  and {} older ones (`--json` has them all)", versions.len() - MOST)?;
             }
         }
+        self.mixed.iter().try_for_each(|mixed| writeln!(f, "{mixed}"))?;
         f.write_str(&storage_text(self.storage, self.storage_days_left))
     }
 }
@@ -83,9 +84,10 @@ impl<'a> Row<'a> {
     /// What is not always there, a line each.
     fn notes(&self) -> Vec<String> {
         let list = |versions: &[Version]| versions.iter().map(Version::to_string).collect::<Vec<_>>().join(", ");
-        let AliasStatus { alias, branch, previous, rolled_back, url, drift, .. } = self.alias;
+        let AliasStatus { alias, branch, release, previous, rolled_back, url, drift, .. } = self.alias;
         let branch = branch.as_ref().filter(|branch| *branch != alias).map(|branch| format!("branch `{branch}`"));
-        let mut notes: Vec<_> = branch.into_iter().collect();
+        let release = release.as_ref().map(|release| format!("release {release}"));
+        let mut notes: Vec<_> = branch.into_iter().chain(release).collect();
         if let Some(version) = self.alias.commit_of.filter(|version| *version != self.alias.version) {
             let subject = self.alias.subject.as_deref().unwrap_or_default();
             notes.push(format!("{version} is {} {subject}", short(self.alias)).trim_end().to_owned());

@@ -1,7 +1,8 @@
 //! Aliases: read, and written by compare-and-swap.
 
 use super::{Aws, code, failed, status};
-use crate::model::alias::{Alias, Update};
+use crate::model::alias::Alias;
+use crate::model::moves::Update;
 use crate::model::record::Record;
 use crate::model::version::Version;
 use anyhow::{Context, Result};

@@ -1,15 +1,18 @@
 //! `release` against a Lambda that answers in memory: what is sent over HTTP, and what is left after lost races,
 //! throttling and AWS's own faults.
 
+use super::super::plan::{Targets, refusal};
+use super::super::source::Source;
 use super::*;
-use crate::commands::swap::unmoved;
 use crate::error::render;
-use crate::model::record::Record;
-use crate::model::refusal::Refusal;
-use crate::model::rollback::{Back, rollback};
+use crate::model::record::{Entry, Record, ReleaseId};
+use crate::model::release::{Refused, Release};
+use crate::model::rollback::{Back, rollback as decide_rollback};
+use crate::model::version::Version;
+use crate::tools::git::Git;
 use aws_smithy_http_client::test_util::infallible_client_fn;
 use serde_json::{Value, json};
-use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex, MutexGuard};
@@ -41,7 +44,14 @@ struct Stored {
 
 impl Stored {
     fn record(&self) -> Record {
-        Record::parse(&self.description).expect("it is a release record")
+        let alias = Alias {
+            name: "main".to_owned(),
+            version: Version(self.version),
+            weights: BTreeMap::new(),
+            description: self.description.clone(),
+            revision: self.revision.clone(),
+        };
+        Record::of(&alias).expect("it is a release record")
     }
 }
 
@@ -201,7 +211,7 @@ impl Lambda {
     }
 
     fn release(&self, source: &Source, version: u64) -> Result<Moved> {
-        release(&self.aws(|_| {}), source, &proved(version))
+        release(&self.aws(|_| {}), source, version)
     }
 }
 
@@ -232,33 +242,66 @@ impl History {
         source(self.folder.path(), &self.commits[commit])
     }
 
-    fn record(&self, commit: usize, previous: &[u64]) -> Record {
-        Record::new("main", &self.commits[commit], false, versions(previous))
+    /// Of an alias at a version that was released from a commit, with the versions before it.
+    fn record(&self, commit: usize, version: u64, previous: &[u64]) -> Record {
+        let numbers = (1..=previous.len() as i64 + 1).rev();
+        let entry = |(number, version): (i64, &u64)| Entry {
+            release: ReleaseId::new(number, &self.commits[commit], false),
+            version: Version(*version),
+            narrowed: false,
+        };
+        let line: Vec<_> = numbers.zip([&version].into_iter().chain(previous)).map(entry).collect();
+        Record { line: line.clone(), ..Record::first("main", line[0].clone()) }
+    }
+
+    /// The commit released last, and the versions: rolled back, live, before.
+    fn facts(&self, stored: &Stored) -> (usize, Vec<u64>, u64, Vec<u64>) {
+        let record = stored.record();
+        assert_eq!(record.live().version.0, stored.version, "the record says what the alias is");
+        let versions = |entries: &[Entry]| entries.iter().map(|entry| entry.version.0).collect();
+        (self.place(&record), versions(record.ahead()), stored.version, versions(record.behind()))
     }
 
     fn place(&self, record: &Record) -> usize {
-        self.commits.iter().position(|commit| *commit == record.commit).expect("it is one of these commits")
+        self.commits
+            .iter()
+            .position(|commit| Some(commit) == record.newest().commit.as_ref())
+            .expect("it is one of these commits")
     }
 }
 
 fn source(root: &Path, commit: &str) -> Source {
     let git = Git::open(root).expect("a repository");
-    Source {
-        git,
+    let release = Release {
         branch: "main".to_owned(),
         commit: commit.to_owned(),
         dirty: false,
         production: true,
-        options: Options::default(),
-    }
+        allow_older: false,
+        force: false,
+        share: None,
+        narrowed: false,
+    };
+    Source::new(git, release)
 }
 
-fn proved(version: u64) -> Proved {
-    Proved { function: "api-backend".to_owned(), lambda_name: "app-api-backend".to_owned(), version: Version(version) }
+/// Releases a version as if it were proved.
+fn release(aws: &Aws, source: &Source, version: u64) -> Result<Moved> {
+    let wanted = vec![("api-backend".to_owned(), "app-api-backend".to_owned(), Version(version))];
+    let plan = Plan::decided(aws, source, wanted)?;
+    let mut moved = execute(aws, "alias", &plan, |recorded| source.relation(recorded))?;
+    Ok(moved.pop().expect("one function"))
 }
 
-fn versions(numbers: &[u64]) -> Vec<Version> {
-    numbers.iter().copied().map(Version).collect()
+fn rollback(aws: &Aws) -> Result<Moved> {
+    let functions = vec![("api-backend".to_owned(), "app-api-backend".to_owned())];
+    let targets = Targets { branch: "main".to_owned(), alias: "main".to_owned(), functions };
+    let there = |_: &Member, _| Ok::<_, Refused>(true);
+    let steps = decide_rollback(&targets.observe(aws)?, &targets.branch, Back::Steps(1), there);
+    let steps = steps.map_err(|refused| refusal(&targets.alias, &refused))?;
+    let plan = Plan { alias: targets.alias, steps, lost_race: LostRace::Refuse };
+    let mut moved = execute(aws, "rollback", &plan, |_| Relation::Unknown)?;
+    Ok(moved.pop().expect("one function"))
 }
 
 #[test]
@@ -271,22 +314,22 @@ fn creates_an_alias_that_is_not_there() {
     let [get, create] = &fake.requests[..] else { panic!("one read and one write") };
     assert_eq!((get.method.as_str(), get.path.as_str()), ("GET", MAIN));
     assert_eq!((create.method.as_str(), create.path.as_str()), ("POST", ALIASES));
-    let description = git.record(0, &[]).to_description();
+    let description = git.record(0, 1, &[]).to_description();
     assert_eq!(create.body, json!({"Name": "main", "FunctionVersion": "1", "Description": description}));
 }
 
 #[test]
 fn moves_an_alias_and_clears_its_weights() {
     let git = History::new(2);
-    let lambda = Lambda::at(4, &git.record(0, &[3]), |_| Twist::None);
-    lambda.fake().store(4, &git.record(0, &[3]).to_description(), json!({"9": 0.5}));
+    let lambda = Lambda::at(4, &git.record(0, 4, &[3]), |_| Twist::None);
+    lambda.fake().store(4, &git.record(0, 4, &[3]).to_description(), json!({"9": 0.5}));
     let mut source = git.source(1);
-    source.options.force = true;
+    source.release.force = true;
     let moved = lambda.release(&source, 5).expect("it moves");
     assert_eq!(moved.previous, Some(Version(4)));
     let fake = lambda.fake();
     assert_eq!(fake.updates(), ["r2"]);
-    assert_eq!((fake.now().version, fake.now().record()), (5, git.record(1, &[4, 3])));
+    assert_eq!(git.facts(fake.now()), (1, vec![], 5, vec![4, 3]));
     assert_eq!(fake.now().weights, json!({}));
 }
 
@@ -305,7 +348,7 @@ fn what_is_there_already_is_not_written_again() {
 #[test]
 fn a_create_that_comes_second_becomes_an_update() {
     let git = History::new(2);
-    let first = git.record(0, &[]);
+    let first = git.record(0, 1, &[]);
     let lambda = Lambda::new(move |nth| match nth {
         0 => Twist::Overtaken(1, first.clone()),
         _ => Twist::None,
@@ -317,14 +360,14 @@ fn a_create_that_comes_second_becomes_an_update() {
     assert_eq!(methods, ["GET", "POST", "GET", "PUT"]);
     assert_eq!(fake.refused, [409]);
     assert_eq!(fake.updates(), ["r1"]);
-    assert_eq!((fake.now().version, fake.now().record()), (2, git.record(1, &[1])));
+    assert_eq!(git.facts(fake.now()), (1, vec![], 2, vec![1]));
 }
 
 #[test]
 fn a_lost_update_decides_again_from_what_is_there_now() {
     let git = History::new(3);
-    let other = git.record(1, &[1]);
-    let lambda = Lambda::at(1, &git.record(0, &[]), move |nth| match nth {
+    let other = git.record(1, 2, &[1]);
+    let lambda = Lambda::at(1, &git.record(0, 1, &[]), move |nth| match nth {
         0 => Twist::Overtaken(2, other.clone()),
         _ => Twist::None,
     });
@@ -333,42 +376,42 @@ fn a_lost_update_decides_again_from_what_is_there_now() {
     let fake = lambda.fake();
     assert_eq!(fake.refused, [412]);
     assert_eq!(fake.updates(), ["r1", "r2"]);
-    assert_eq!((fake.now().version, fake.now().record()), (3, git.record(2, &[2, 1])));
+    assert_eq!(git.facts(fake.now()), (2, vec![], 3, vec![2, 1]));
 }
 
 #[test]
 fn an_alias_deleted_meanwhile_is_created() {
     let git = History::new(2);
-    let lambda = Lambda::at(1, &git.record(0, &[]), |nth| if nth == 0 { Twist::Deleted } else { Twist::None });
+    let lambda = Lambda::at(1, &git.record(0, 1, &[]), |nth| if nth == 0 { Twist::Deleted } else { Twist::None });
     let moved = lambda.release(&git.source(1), 2).expect("it is created");
     assert_eq!(moved.previous, None);
     let fake = lambda.fake();
     assert_eq!(fake.refused, [404]);
     assert_eq!((fake.updates().len(), fake.calls("POST").len()), (1, 1));
-    assert_eq!((fake.now().version, fake.now().record()), (2, git.record(1, &[])));
+    assert_eq!(git.facts(fake.now()), (1, vec![], 2, vec![]));
 }
 
 #[test]
 fn an_older_commit_that_lost_the_race_is_refused() {
     let git = History::new(3);
-    let newer = git.record(2, &[1]);
-    let lambda = Lambda::at(1, &git.record(0, &[]), move |nth| match nth {
+    let newer = git.record(2, 3, &[1]);
+    let lambda = Lambda::at(1, &git.record(0, 1, &[]), move |nth| match nth {
         0 => Twist::Overtaken(3, newer.clone()),
         _ => Twist::None,
     });
     let error = render(&lambda.release(&git.source(1), 2).expect_err("the newer commit stays"));
-    assert!(error.starts_with("error: alias `main` stays at version 3"), "{error}");
+    assert!(error.starts_with("error: alias `main` of `app-api-backend` stays at version 3"), "{error}");
     assert!(error.contains(&git.commits[2]) && error.contains("--allow-older"), "{error}");
     let fake = lambda.fake();
     assert_eq!(fake.updates(), ["r1"]);
-    assert_eq!((fake.now().version, fake.now().record()), (3, git.record(2, &[1])));
+    assert_eq!(git.facts(fake.now()), (2, vec![], 3, vec![1]));
 }
 
 #[test]
 fn a_race_lost_for_ever_ends() {
     let git = History::new(2);
-    let other = git.record(0, &[]);
-    let lambda = Lambda::at(1, &git.record(0, &[]), move |nth| Twist::Overtaken(100 + nth as u64, other.clone()));
+    let other = git.record(0, 100, &[]);
+    let lambda = Lambda::at(1, &git.record(0, 1, &[]), move |nth| Twist::Overtaken(100 + nth as u64, other.clone()));
     let error = render(&lambda.release(&git.source(1), 2).expect_err("it gives up"));
     assert_eq!(
         error,
@@ -376,7 +419,7 @@ fn a_race_lost_for_ever_ends() {
          hint: find out what else deploys this branch, and run this again"
     );
     let fake = lambda.fake();
-    assert_eq!((fake.calls("GET").len(), fake.updates().len(), fake.requests.len()), (20, 20, 40));
+    assert_eq!((fake.calls("GET").len(), fake.updates().len(), fake.requests.len()), (21, 20, 41));
 }
 
 #[test]
@@ -385,7 +428,7 @@ fn faults_that_pass_are_retried_with_the_same_revision() {
         [(429, "TooManyRequestsException"), (500, "ServiceException"), (503, "ServiceUnavailableException"), (503, "")];
     for (status, code) in faults {
         let git = History::new(2);
-        let lambda = Lambda::at(4, &git.record(0, &[3]), move |nth| match nth {
+        let lambda = Lambda::at(4, &git.record(0, 4, &[3]), move |nth| match nth {
             0 | 1 => Twist::Fail(status, code),
             _ => Twist::None,
         });
@@ -393,7 +436,7 @@ fn faults_that_pass_are_retried_with_the_same_revision() {
         let fake = lambda.fake();
         assert_eq!(fake.calls("GET").len(), 1, "{status} {code}");
         assert_eq!(fake.updates(), ["r1", "r1", "r1"], "{status} {code}");
-        assert_eq!(fake.now().record(), git.record(1, &[4, 3]), "{status} {code}");
+        assert_eq!(git.facts(fake.now()), (1, vec![], 5, vec![4, 3]), "{status} {code}");
     }
 }
 
@@ -405,7 +448,7 @@ fn faults_that_stay_end_with_the_name_aws_gives_them() {
     ];
     for (status, code, hint) in cases {
         let git = History::new(2);
-        let lambda = Lambda::at(4, &git.record(0, &[3]), move |_| Twist::Fail(status, code));
+        let lambda = Lambda::at(4, &git.record(0, 4, &[3]), move |_| Twist::Fail(status, code));
         let error = render(&lambda.release(&git.source(1), 5).expect_err("it gives up"));
         assert!(error.contains(&format!("{code}: try later")), "{error}");
         assert!(error.contains(&format!("\n\nhint: {hint}")), "{error}");
@@ -418,7 +461,7 @@ fn faults_that_stay_end_with_the_name_aws_gives_them() {
 #[test]
 fn an_error_that_aws_means_is_not_retried() {
     let git = History::new(2);
-    let lambda = Lambda::at(4, &git.record(0, &[3]), |_| Twist::Fail(403, "AccessDeniedException"));
+    let lambda = Lambda::at(4, &git.record(0, 4, &[3]), |_| Twist::Fail(403, "AccessDeniedException"));
     let error = render(&lambda.release(&git.source(1), 5).expect_err("it is not allowed"));
     assert!(error.contains("AccessDeniedException: try later") && error.contains("hint: check the cred"), "{error}");
     assert_eq!(lambda.fake().updates().len(), 1);
@@ -427,7 +470,7 @@ fn an_error_that_aws_means_is_not_retried() {
 #[test]
 fn an_update_that_took_effect_behind_an_error_is_recognised() {
     let git = History::new(2);
-    let lambda = Lambda::at(4, &git.record(0, &[3]), |nth| match nth {
+    let lambda = Lambda::at(4, &git.record(0, 4, &[3]), |nth| match nth {
         0 => Twist::FailAfter(500, "ServiceException"),
         _ => Twist::None,
     });
@@ -435,7 +478,7 @@ fn an_update_that_took_effect_behind_an_error_is_recognised() {
     let fake = lambda.fake();
     assert_eq!(fake.refused, [500, 412]);
     assert_eq!(fake.updates(), ["r1", "r1"]);
-    assert_eq!((fake.now().version, fake.now().record()), (5, git.record(1, &[4, 3])));
+    assert_eq!(git.facts(fake.now()), (1, vec![], 5, vec![4, 3]));
 }
 
 #[test]
@@ -449,17 +492,18 @@ fn a_create_that_took_effect_behind_an_error_is_recognised() {
     let fake = lambda.fake();
     assert_eq!(fake.refused, [503, 409]);
     assert_eq!((fake.calls("POST").len(), fake.updates().len()), (2, 0));
-    assert_eq!((fake.now().version, fake.now().record()), (1, git.record(0, &[])));
+    assert_eq!(git.facts(fake.now()), (0, vec![], 1, vec![]));
 }
 
 #[test]
 fn another_branch_keeps_its_alias() {
     let git = History::new(2);
-    let others = Record::new("other", &git.commits[0], false, vec![]);
+    let others = Record { branch: "other".to_owned(), ..git.record(0, 4, &[]) };
     let lambda = Lambda::at(4, &others, |_| Twist::None);
     // Not even for who may put an older commit there.
     for allow_older in [false, true] {
-        let source = Source { options: Options { allow_older, ..Options::default() }, ..git.source(1) };
+        let mut source = git.source(1);
+        source.release.allow_older = allow_older;
         let error = render(&lambda.release(&source, 5).expect_err("it is not ours"));
         assert!(error.contains("the alias belongs to branch `other`") && error.contains("\n\nhint: "), "{error}");
     }
@@ -472,7 +516,7 @@ fn another_branch_keeps_its_alias() {
 fn of_two_writers_the_newer_commit_stays() {
     const ROUNDS: usize = 50;
     let git = History::new(1 + 2 * ROUNDS);
-    let lambda = Lambda::at(1, &git.record(0, &[]), |_| Twist::None);
+    let lambda = Lambda::at(1, &git.record(0, 1, &[]), |_| Twist::None);
     for round in 0..ROUNDS {
         let (older, newer) = (1 + 2 * round, 2 + 2 * round);
         // A commit's version here is its place in history, counted from 1.
@@ -486,7 +530,7 @@ fn of_two_writers_the_newer_commit_stays() {
                 }
             });
             let source = git.source(commit);
-            move || release(&aws, &source, &proved(version(commit))).map_err(|error| render(&error))
+            move || release(&aws, &source, version(commit)).map_err(|error| render(&error))
         };
         let (of_older, of_newer) = std::thread::scope(|scope| {
             // Neither writer always starts first.
@@ -516,9 +560,9 @@ fn of_two_writers_the_newer_commit_stays() {
         let (before, after) = (pair[0].record(), pair[1].record());
         assert!(git.place(&before) < git.place(&after), "an older commit went on top of a newer one");
         // The oldest versions fall off the end where the description would grow too long.
-        let mut chain = vec![Version(pair[0].version)];
-        chain.extend(before.previous);
-        assert!(!after.previous.is_empty() && chain.starts_with(&after.previous), "{chain:?} {:?}", after.previous);
+        let chain: Vec<_> = before.line.iter().map(|entry| entry.version).collect();
+        let behind: Vec<_> = after.behind().iter().map(|entry| entry.version).collect();
+        assert!(!behind.is_empty() && chain.starts_with(&behind), "{chain:?} {behind:?}");
     }
 }
 
@@ -526,39 +570,30 @@ fn of_two_writers_the_newer_commit_stays() {
 #[test]
 fn a_rollback_whose_answer_was_lost_is_not_done_twice() {
     let git = History::new(1);
-    let lambda = Lambda::at(5, &git.record(0, &[4, 3]), |nth| match nth {
+    let lambda = Lambda::at(5, &git.record(0, 5, &[4, 3]), |nth| match nth {
         0 => Twist::FailAfter(500, "ServiceException"),
         _ => Twist::None,
     });
     // The fake begins with weights; they are gone before the rollback that counts.
     lambda.fake().alias.as_mut().expect("it is there").weights = json!({});
-    let target = target(&git.source(0), &proved(5));
-    let back = |current: Option<&Alias>| Ok(rollback(current, Back::Steps(1), |_| Ok::<_, Refusal>(true))?);
-    let moved = swap(&lambda.aws(|_| {}), &target, back).expect("it has moved");
+    let moved = rollback(&lambda.aws(|_| {})).expect("it has moved");
     assert_eq!((moved.previous, moved.version), (Some(Version(5)), Version(4)));
     let fake = lambda.fake();
     assert_eq!(fake.refused, [500, 412]);
-    let record = Record { rolled_back: versions(&[5]), ..git.record(0, &[3]) };
-    assert_eq!((fake.now().version, fake.now().record()), (4, record));
+    assert_eq!(git.facts(fake.now()), (0, vec![5], 4, vec![3]));
 }
 
 /// The version that somebody else deployed in between may be the one that mends it.
 #[test]
 fn a_rollback_that_lost_the_race_leaves_what_is_there_now() {
     let git = History::new(2);
-    let newer = git.record(1, &[5, 4, 3]);
-    let lambda = Lambda::at(5, &git.record(0, &[4, 3]), move |nth| match nth {
+    let newer = git.record(1, 6, &[5, 4, 3]);
+    let lambda = Lambda::at(5, &git.record(0, 5, &[4, 3]), move |nth| match nth {
         0 => Twist::Overtaken(6, newer.clone()),
         _ => Twist::None,
     });
     lambda.fake().alias.as_mut().expect("it is there").weights = json!({});
-    let seen = Cell::new(None);
-    let back = |current: Option<&Alias>| {
-        unmoved(&seen, current)?;
-        Ok(rollback(current, Back::Steps(1), |_| Ok::<_, Refusal>(true))?)
-    };
-    let target = target(&git.source(0), &proved(5));
-    let error = render(&swap(&lambda.aws(|_| {}), &target, back).expect_err("it stays"));
+    let error = render(&rollback(&lambda.aws(|_| {})).expect_err("it stays"));
     assert!(error.contains("stays at version 6") && error.contains("somebody else has just moved it"), "{error}");
     assert_eq!(lambda.fake().now().version, 6);
 }

@@ -1,0 +1,6 @@
+//! A release: all functions of one commit, observed, decided and moved together.
+
+pub(crate) mod plan;
+pub(crate) mod proof;
+pub(crate) mod source;
+pub(crate) mod swap;

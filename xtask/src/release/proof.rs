@@ -1,0 +1,110 @@
+//! The proof of a published version. Only what was proved here may an alias be moved to.
+
+use crate::commands::apply::Lambda;
+use crate::error::{Hint, bail_hint};
+use crate::model::package::sha256;
+use crate::model::smoke::Smoke;
+use crate::model::version::Version;
+use crate::project::{Function, Project};
+use crate::tools::aws::Aws;
+use crate::ui;
+use anyhow::{Context, Result, anyhow};
+use serde::Serialize;
+use std::fmt;
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// How long a version may take to become Active; Lambda needs seconds.
+const ACTIVE: Duration = Duration::from_secs(120);
+
+/// A version that this run has proved: it exists, is Active, is the package's code, and answers rightly. There is no
+/// other way to make one, and no alias moves without one.
+#[derive(Debug, Serialize)]
+pub(crate) struct Proved {
+    function: String,
+    lambda_name: String,
+    version: Version,
+}
+
+impl Proved {
+    pub(crate) fn function(&self) -> &str {
+        &self.function
+    }
+
+    pub(crate) fn lambda_name(&self) -> &str {
+        &self.lambda_name
+    }
+
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+}
+
+impl fmt::Display for Proved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}  version {} answers as expected", self.function, self.version)
+    }
+}
+
+/// Proves one version against the package that lies in `target`.
+pub(crate) fn prove(project: &Project, aws: &Aws, function: &Function, lambda: &Lambda) -> Result<Proved> {
+    ui::step("smoke", || {
+        let (name, version) = (&lambda.lambda_name, lambda.lambda_version);
+        let path = project.package(&function.name);
+        let package = fs::read(&path)
+            .with_context(|| format!("cannot read the package `{}`", path.display()))
+            .hint("run `cargo xtask build`, which makes it")?;
+        let code = active(aws, name, version)?;
+        let package = sha256(&package).base64;
+        if code != package {
+            bail_hint!(
+                "run `cargo xtask deploy`, which publishes the package that was built";
+                "version {version} of `{name}` is not the package: its code has SHA-256 `{code}`, the package `{package}`"
+            );
+        }
+        if lambda.code_sha256 != package {
+            bail_hint!(
+                "run `cargo xtask deploy`, or fetch the package and `output.json` of one and the same run";
+                "`terraform/output.json` is of code with SHA-256 `{}`, the package is `{package}`", lambda.code_sha256
+            );
+        }
+        answers(aws, function, name, version)?;
+        Ok(Proved { function: function.name.clone(), lambda_name: name.clone(), version })
+    })
+}
+
+/// Waits until the version is Active and gives its code's SHA-256.
+fn active(aws: &Aws, name: &str, version: Version) -> Result<String> {
+    let started = Instant::now();
+    loop {
+        let Some(found) = aws.version(name, version)? else {
+            bail_hint!("run `cargo xtask deploy`, which publishes it"; "`{name}` has no version {version}");
+        };
+        match found.state.as_str() {
+            "Active" => return Ok(found.code_sha256),
+            "Pending" if started.elapsed() < ACTIVE => std::thread::sleep(Duration::from_millis(500)),
+            state => {
+                return Err(anyhow!("version {version} of `{name}` is `{state}`, not `Active`")).hint(
+                    "see the function's state in the AWS console; a deploy with a changed package makes another",
+                );
+            }
+        }
+    }
+}
+
+fn answers(aws: &Aws, function: &Function, name: &str, version: Version) -> Result<()> {
+    let path = function.folder.join("smoke.json");
+    let shown = path.display();
+    let text = fs::read(&path)
+        .with_context(|| format!("cannot read `{shown}`"))
+        .hint("write an event and the expected answer there, as `api-backend/smoke.json` does")?;
+    let smoke: Smoke = serde_json::from_slice(&text)
+        .with_context(|| format!("`{shown}` is not a smoke test"))
+        .hint("it has the form {\"event\": …, \"expect\": {\"status\": 200, \"body\": …}}")?;
+    let answer = aws.invoke(name, &version.to_string(), &serde_json::to_vec(&smoke.event)?)?;
+    smoke
+        .expect
+        .judge(&answer)
+        .map_err(|reason| anyhow!(reason).context(format!("version {version} of `{name}` failed its smoke test")))
+        .hint(format!("no alias was moved; mend the function, or `{shown}`, and run this again"))
+}
