@@ -165,9 +165,9 @@ fn a_change_on_main(checkout: &Checkout) -> String {
     assert_eq!(checkout.production(ORDERS), json!(["1", []]), "a dry run moves nothing");
     assert_eq!(facts(&deploy(checkout)), json!([PRODUCTION, "1", "2", true]));
     says(checkout, PRODUCTION, SECOND);
-    let main = checkout.alias(ORDERS, PRODUCTION);
+    let live = checkout.alias(ORDERS, PRODUCTION);
     assert_eq!(
-        json!([main["branch"], main["commit"], main["dirty"], main["previous"]]),
+        json!([live["branch"], live["commit"], live["dirty"], live["previous"]]),
         json!([PRODUCTION, commit, false, ["1"]])
     );
     commit
@@ -332,8 +332,8 @@ fn an_older_commit(checkout: &Checkout, second: &str) {
     let moved = of(&checkout.json(&["alias", "--branch", PRODUCTION, "--allow-older", "--function", ORDERS]), ORDERS);
     assert_eq!(json!([moved["previous"], moved["version"]]), json!(["3", "5"]));
     says(checkout, PRODUCTION, SECOND);
-    let main = checkout.alias(ORDERS, PRODUCTION);
-    assert_eq!(json!([main["commit"], main["previous"]]), json!([second, ["3", "2", "1"]]));
+    let live = checkout.alias(ORDERS, PRODUCTION);
+    assert_eq!(json!([live["commit"], live["previous"]]), json!([second, ["3", "2", "1"]]));
     checkout.git(&["checkout", "--quiet", PRODUCTION]);
 }
 
