@@ -129,8 +129,14 @@ fn placeholders(value: &Value, path: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    const LOCAL: &str = include_str!("../../../terraform/environments/local.tfvars.json");
-    const PROD: &str = include_str!("../../../terraform/environments/prod.tfvars.json");
+    const LOCAL: &str = r#"{
+        "account_id": "000000000000", "region": "us-east-1", "branches": ["*"], "allow_dirty": true,
+        "circleci": {"organization_id": "none", "project_id": "none"}
+    }"#;
+    const PROD: &str = r#"{
+        "account_id": "REPLACE with the account", "region": "us-east-1", "branches": ["trunk"], "allow_dirty": false,
+        "preview_url": "none", "circleci": {"organization_id": "REPLACE it", "project_id": "REPLACE it too"}
+    }"#;
 
     /// What a user does with a file of the template.
     fn filled_in(text: &str) -> String {
@@ -148,9 +154,9 @@ mod tests {
     }
 
     #[test]
-    fn production_takes_main_alone() {
+    fn only_the_branches_that_are_named_are_taken() {
         let prod = Settings::parse(&filled_in(PROD)).expect("it is filled in");
-        assert!(prod.admits("main") && !prod.admits("feature-123") && !prod.allow_dirty);
+        assert!(prod.admits("trunk") && !prod.admits("feature-123") && !prod.allow_dirty);
         assert!(Settings::parse(LOCAL).expect("nothing to fill in").admits("feature-123"));
     }
 

@@ -1,5 +1,6 @@
 //! What a person or a CI system can get wrong: each is one error with a hint, and leaves nothing behind.
 
+use crate::common::fixture::{DEV_ACCOUNT, FUNCTIONS, PRODUCTION};
 use crate::common::{Checkout, Ran, run};
 use std::fs;
 use std::net::TcpListener;
@@ -21,7 +22,7 @@ fn terraform_files(checkout: &Checkout) -> String {
 }
 
 fn restore(checkout: &Checkout) {
-    checkout.git(&["checkout", "--quiet", "--force", "main"]);
+    checkout.git(&["checkout", "--quiet", "--force", PRODUCTION]);
     checkout.git(&["clean", "--quiet", "-ffd"]);
     let _ = fs::remove_file(checkout.path("terraform/output.json"));
 }
@@ -78,12 +79,12 @@ fn refused_before_aws() {
         Case {
             name: "a function that is not there",
             arguments: &["status", "--function", "api-frontend"],
-            says: &["`api-frontend`", "api-backend"],
+            says: &["`api-frontend`", "billing, orders"],
             ..CASE
         },
         Case {
             name: "one good function and one that is not there",
-            arguments: &["deploy", "--function", "api-backend", "--function", "no such"],
+            arguments: &["deploy", "--function", "orders", "--function", "no such"],
             says: &["`no such`"],
             ..CASE
         },
@@ -123,21 +124,25 @@ fn refused_before_aws() {
         },
         Case {
             name: "an architecture that Lambda does not have",
-            spoil: |checkout| checkout.edit("api-backend/Cargo.toml", "\"x86_64\"", "\"mips\""),
+            spoil: |checkout| checkout.edit("orders/Cargo.toml", "\"x86_64\"", "\"mips\""),
             arguments: &["build"],
             says: &["cargo metadata", "arm64"],
             ..CASE
         },
         Case {
             name: "a manifest that is no TOML",
-            spoil: |checkout| checkout.write("api-backend/Cargo.toml", "[package"),
+            spoil: |checkout| checkout.write("orders/Cargo.toml", "[package"),
             arguments: &["status"],
-            says: &["api-backend/Cargo.toml"],
+            says: &["orders/Cargo.toml"],
             ..CASE
         },
         Case {
             name: "a workspace without a function",
-            spoil: |checkout| checkout.edit("api-backend/Cargo.toml", "metadata.lambda", "metadata.other"),
+            spoil: |checkout| {
+                for function in FUNCTIONS {
+                    checkout.edit(&format!("{function}/Cargo.toml"), "metadata.lambda", "metadata.other");
+                }
+            },
             arguments: &["deploy"],
             says: &["the workspace has no function"],
             ..CASE
@@ -182,7 +187,7 @@ fn refused_with_the_local_aws() {
             name: "an output.json without the function",
             spoil: |checkout| checkout.write("terraform/output.json", r#"{"lambdas": {"value": {}}}"#),
             arguments: &["alias"],
-            says: &["no entry `api-backend`", "outputs.tf"],
+            says: &["no entry `billing`", "outputs.tf"],
             ..CASE
         },
         Case {
@@ -190,11 +195,11 @@ fn refused_with_the_local_aws() {
             spoil: |checkout| {
                 checkout.write(
                     "terraform/output.json",
-                    r#"{"lambdas": {"value": {"api-backend": {"lambda_name": "api-backend", "lambda_version": "7",
-                    "lambda_arn": "arn:aws:lambda:us-east-1:000000000000:function:api-backend", "code_sha256": "b", "role_arn": "c"}}}}"#,
+                    r#"{"lambdas": {"value": {"orders": {"lambda_name": "orders", "lambda_version": "7",
+                    "lambda_arn": "arn:aws:lambda:us-east-1:000000000000:function:orders", "code_sha256": "b", "role_arn": "c"}}}}"#,
                 );
             },
-            arguments: &["alias"],
+            arguments: &["alias", "--function", "orders"],
             says: &["lambda.zip", "cargo xtask build"],
             ..CASE
         },
@@ -203,8 +208,8 @@ fn refused_with_the_local_aws() {
             spoil: |checkout| {
                 checkout.write(
                     "terraform/output.json",
-                    r#"{"lambdas": {"value": {"api-backend": {"lambda_name": "api-backend", "lambda_version": "$LATEST",
-                    "lambda_arn": "arn:aws:lambda:us-east-1:000000000000:function:api-backend", "code_sha256": "b", "role_arn": "c"}}}}"#,
+                    r#"{"lambdas": {"value": {"orders": {"lambda_name": "orders", "lambda_version": "$LATEST",
+                    "lambda_arn": "arn:aws:lambda:us-east-1:000000000000:function:orders", "code_sha256": "b", "role_arn": "c"}}}}"#,
                 );
             },
             arguments: &["alias"],
@@ -213,31 +218,26 @@ fn refused_with_the_local_aws() {
         },
         Case {
             name: "a policy that is no JSON",
-            spoil: |checkout| checkout.write("api-backend/iam-policy.json", "Version: 2012-10-17"),
+            spoil: |checkout| checkout.write("orders/iam-policy.json", "Version: 2012-10-17"),
             arguments: &["output"],
-            says: &["api-backend/iam-policy.json", "is not JSON"],
+            says: &["orders/iam-policy.json", "is not JSON"],
             ..CASE
         },
         Case {
             name: "no policy",
-            spoil: |checkout| fs::remove_file(checkout.path("api-backend/iam-policy.json")).expect("it was there"),
+            spoil: |checkout| fs::remove_file(checkout.path("orders/iam-policy.json")).expect("it was there"),
             arguments: &["output"],
-            says: &["api-backend/iam-policy.json"],
+            says: &["orders/iam-policy.json"],
             ..CASE
         },
         Case {
             name: "a function that Terraform does not know",
             spoil: |checkout| {
-                checkout.edit("Cargo.toml", "\"api-backend\",", "\"api-backend\", \"second-one\",");
-                checkout.write(
-                    "second-one/Cargo.toml",
-                    "[package]\nname = \"second-one\"\nedition = \"2024\"\n[package.metadata.lambda]\n",
-                );
-                checkout.write("second-one/src/main.rs", "fn main() {}");
-                checkout.write("second-one/iam-policy.json", "{}");
+                checkout.add_function("order-mailer");
+                fs::remove_file(checkout.path("terraform/order_mailer.tf")).expect("it was made");
             },
             arguments: &["output"],
-            says: &["`second-one`", "terraform/second_one.tf"],
+            says: &["`order-mailer`", "terraform/order_mailer.tf"],
             ..CASE
         },
     ]));
@@ -252,10 +252,10 @@ fn outside_a_checkout_or_a_repository() {
     assert_eq!(fs::read_dir(elsewhere.path()).expect("the folder").count(), 0, "it left something behind");
 
     fs::rename(checkout.path(".git"), elsewhere.path().join("git")).expect("the repository can be moved away");
-    checkout.run(&["deploy", "--branch", "main"]).fails_with(&["is not a git repository", "git init"]);
+    checkout.run(&["deploy", "--branch", PRODUCTION]).fails_with(&["is not a git repository", "git init"]);
     assert!(!checkout.path("terraform/output.json").exists());
     // A folder below is as good as the checkout itself, and what needs no git works without.
-    let ran = run(checkout.command(&["local", "status", "--json"]).current_dir(checkout.path("api-backend/src")));
+    let ran = run(checkout.command(&["local", "status", "--json"]).current_dir(checkout.path("orders/src")));
     assert_eq!(ran.json()["running"], false);
 }
 
@@ -291,6 +291,7 @@ fn doctor_names_every_lack() {
     assert!(well.stdout.contains("will be downloaded"), "{well}");
 
     checkout.edit("Cargo.toml", "rustc = \"", "rustc = \"0.");
+    checkout.edit("terraform/environments/dev.tfvars.json", DEV_ACCOUNT, "REPLACE with the account");
     checkout.git(&["checkout", "--quiet", "--detach"]);
     let mut ill = checkout.command(&["doctor", "--json", "--env", "dev"]);
     let ill = run(ill.env("PYTHON", "/nowhere/python").env("TERRAFORM_MIRROR", "/nowhere"));

@@ -1,69 +1,48 @@
-//! A function's life from its first deploy on, with the real Terraform against the local AWS: one story, as every part
-//! stands on what the part before has left.
+//! A workspace's life from its first deploy on, with the real Terraform against the local AWS: one story, as every part
+//! stands on what the part before has left. Most of it is about one function, `orders`.
 
+use crate::common::fixture::{BILLING, LOCAL_ACCOUNT, ORDERS, PRODUCTION, WORD};
+use crate::common::life::API;
+use crate::common::report::{facts, functions, of};
 use crate::common::{Checkout, Ran, post, run, send};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
-/// In the answer to a path that leads nowhere, so that one can hear which code answers.
-const FIRST: &str = "there is nothing at";
-const SECOND: &str = "nothing can be found at";
-const THIRD: &str = "nobody has put anything at";
-const ROUTER: &str = "api-backend/src/router.rs";
-const SMOKE: &str = "api-backend/smoke.json";
+const SECOND: &str = "second";
+const THIRD: &str = "third";
+const SMOKE: &str = "orders/smoke.json";
+const PACKAGE: &str = "target/lambda/orders/lambda.zip";
+/// Is there from the second commit on.
+const SHIPPING: &str = "shipping";
 
-/// What one deploy did for the one function.
-fn deploy(checkout: &Checkout, flags: &[&str]) -> Value {
-    only(&checkout.json(&[&["deploy"], flags].concat()))
+/// What a deploy of all functions did for the one.
+fn deploy(checkout: &Checkout) -> Value {
+    of(&checkout.json(&["deploy"]), ORDERS)
 }
 
-fn only(report: &Value) -> Value {
-    let all = report.as_array().expect("a report is a list");
-    assert_eq!(all.len(), 1, "there is one function: {report}");
-    all[0].clone()
+fn endpoint(checkout: &Checkout) -> String {
+    checkout.json(&["local", "status"])["endpoint"].as_str().expect("it runs").to_owned()
 }
 
-/// The facts of a deploy that a test is about.
-fn facts(deployed: &Value) -> Value {
-    json!([deployed["alias"], deployed["previous"], deployed["version"], deployed["published"]])
-}
-
-/// The aliases as `status` shows them.
-fn aliases(checkout: &Checkout) -> Vec<Value> {
-    let status = checkout.json(&["status"]);
-    status["functions"][0]["aliases"].as_array().expect("aliases").clone()
-}
-
-fn alias(checkout: &Checkout, name: &str) -> Value {
-    let all = aliases(checkout);
-    all.iter().find(|alias| alias["alias"] == name).unwrap_or_else(|| panic!("no alias {name}: {all:?}")).clone()
-}
-
-/// Where an alias points, and where it pointed before.
-fn history(checkout: &Checkout, name: &str) -> Value {
-    let alias = alias(checkout, name);
-    json!([alias["version"], alias["previous"]])
-}
-
-/// Calls the function through its alias, as an API Gateway would, without the code under test in between.
-fn call(checkout: &Checkout, alias: &str, path: &str) -> Value {
-    let mut event = serde_json::from_str::<Value>(&checkout.read(SMOKE)).expect("a smoke test")["event"].take();
-    event["rawPath"] = json!(path);
-    event["requestContext"]["http"]["path"] = json!(path);
-    let endpoint = checkout.json(&["local", "status"])["endpoint"].as_str().expect("it runs").to_owned();
-    let target = format!("/2015-03-31/functions/api-backend/invocations?Qualifier={alias}");
-    let (status, body) = post(&endpoint, &target, &event.to_string());
+/// Asks a function through its alias, as an API Gateway would, without the code under test in between; gives what its
+/// answer says.
+fn call(checkout: &Checkout, function: &str, alias: &str) -> Value {
+    let smoke = checkout.read(&format!("{function}/smoke.json"));
+    let event = serde_json::from_str::<Value>(&smoke).expect("a smoke test")["event"].take();
+    let target = format!("{API}/{function}/invocations?Qualifier={alias}");
+    let (status, body) = post(&endpoint(checkout), &target, &event.to_string());
     assert_eq!(status, 200, "{body}");
-    serde_json::from_str(&body).unwrap_or_else(|error| panic!("the answer is not JSON: {error}: {body}"))
+    let answer: Value = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"));
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    serde_json::from_str(answer["body"].as_str().expect("a body")).expect("JSON")
 }
 
+/// By its word one hears which code answers.
 #[track_caller]
-fn says(checkout: &Checkout, alias: &str, words: &str) {
-    let answer = call(checkout, alias, "/nowhere");
-    assert_eq!(answer["statusCode"], 404, "{answer}");
-    let body = answer["body"].as_str().expect("a body");
-    assert!(body.contains(words), "the alias {alias} does not lead to the code that says {words:?}: {body}");
+fn says(checkout: &Checkout, alias: &str, word: &str) {
+    let answer = call(checkout, ORDERS, alias);
+    assert_eq!(answer["word"], word, "the alias {alias} leads to other code: {answer}");
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -85,6 +64,7 @@ fn from_the_first_deploy_on() {
     let checkout = Checkout::for_builds("deploy");
     first_deploy(&checkout);
     nothing_changed(&checkout);
+    a_function_more(&checkout);
     a_disk_that_is_full(&checkout);
     a_module_more(&checkout);
     let second = a_change_on_main(&checkout);
@@ -100,7 +80,7 @@ fn from_the_first_deploy_on() {
 
 /// With everything in the environment that could lead to a real account, or to nowhere.
 fn first_deploy(checkout: &Checkout) {
-    assert!(aliases(checkout).is_empty(), "the local AWS of a new checkout is empty");
+    assert!(checkout.aliases(ORDERS).is_empty(), "the local AWS of a new checkout is empty");
     let credentials = checkout.path("target/credentials");
     let named = checkout.path("target/not-there");
     let ran: Ran = run(checkout
@@ -115,35 +95,54 @@ fn first_deploy(checkout: &Checkout) {
         .env("AWS_ENDPOINT_URL_LAMBDA", "http://127.0.0.1:9")
         .env("AWS_CONFIG_FILE", &named)
         .env("AWS_SHARED_CREDENTIALS_FILE", &credentials));
-    let deployed = only(&ran.json());
-    assert_eq!(facts(&deployed), json!(["main", null, "1", true]));
-    let package = std::fs::read(checkout.path("target/lambda/api-backend/lambda.zip")).expect("the package");
-    assert_eq!(deployed["package_sha256"], sha256(&package));
-
+    let deployed = ran.json();
+    assert_eq!(functions(&deployed), [BILLING, ORDERS]);
     let output: Value = serde_json::from_str(&checkout.read("terraform/output.json")).expect("output.json is JSON");
-    let lambda = &output["lambdas"]["value"]["api-backend"];
-    assert_eq!(json!([lambda["lambda_name"], lambda["lambda_version"]]), json!(["api-backend", "1"]));
-    let arn = lambda["lambda_arn"].as_str().expect("an ARN");
-    assert!(arn.starts_with("arn:aws:lambda:us-east-1:000000000000:"), "it was not the local AWS: {arn}");
-    assert_eq!(call(checkout, "main", "/health")["statusCode"], 200);
-    says(checkout, "main", FIRST);
+    for function in [BILLING, ORDERS] {
+        let deployed = of(&deployed, function);
+        assert_eq!(facts(&deployed), json!([PRODUCTION, null, "1", true]));
+        let package = std::fs::read(checkout.path(&format!("target/lambda/{function}/lambda.zip")));
+        assert_eq!(deployed["package_sha256"], sha256(&package.expect("the package")));
+
+        let lambda = &output["lambdas"]["value"][function];
+        assert_eq!(json!([lambda["lambda_name"], lambda["lambda_version"]]), json!([function, "1"]));
+        let arn = lambda["lambda_arn"].as_str().expect("an ARN");
+        let local = format!("arn:aws:lambda:us-east-1:{LOCAL_ACCOUNT}:");
+        assert!(arn.starts_with(&local), "it was not the local AWS: {arn}");
+        let answer = call(checkout, function, PRODUCTION);
+        assert_eq!(json!([answer["function"], answer["word"], answer["version"]]), json!([function, WORD, "1"]));
+    }
 }
 
 fn nothing_changed(checkout: &Checkout) {
     let before = checkout.read("terraform/output.json");
-    assert_eq!(facts(&deploy(checkout, &[])), json!(["main", "1", "1", false]));
+    assert_eq!(facts(&deploy(checkout)), json!([PRODUCTION, "1", "1", false]));
     assert_eq!(checkout.read("terraform/output.json"), before);
     assert_eq!(checkout.git(&["status", "--porcelain"]), "", "a deploy changes nothing that git sees");
 }
 
+/// It is the only one that is published.
+fn a_function_more(checkout: &Checkout) {
+    checkout.add_function(SHIPPING);
+    checkout.commit("One function more");
+    let deployed = checkout.json(&["deploy"]);
+    assert_eq!(functions(&deployed), [BILLING, ORDERS, SHIPPING]);
+    assert_eq!(facts(&of(&deployed, SHIPPING)), json!([PRODUCTION, null, "1", true]));
+    for function in [BILLING, ORDERS] {
+        assert_eq!(facts(&of(&deployed, function)), json!([PRODUCTION, "1", "1", false]));
+    }
+    assert_eq!(call(checkout, SHIPPING, PRODUCTION)["function"], SHIPPING);
+}
+
 /// The old package stays whole, and no part of a new one beside it.
 fn a_disk_that_is_full(checkout: &Checkout) {
-    let folder = checkout.path("target/lambda/api-backend");
-    let package = folder.join("lambda.zip");
-    let names = || std::fs::read_dir(&folder).expect("the folder").map(|entry| entry.expect("an entry").file_name());
+    let package = checkout.path(PACKAGE);
+    let folder = package.parent().expect("a folder");
+    let names = || std::fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").file_name());
     let before = names().collect::<BTreeSet<_>>();
+    let half = std::fs::metadata(&package).expect("the package").len() / 2;
     std::fs::write(&package, "an older one").expect("another package");
-    let ran = run(&mut checkout.limited(400_000, &["build"]));
+    let ran = run(&mut checkout.limited(half as usize, &["build"]));
     ran.fails_with(&["cannot write", "lambda.zip", "check that there is free space"]);
     assert_eq!(std::fs::read(&package).expect("the package"), b"an older one");
     assert_eq!(names().collect::<BTreeSet<_>>(), before);
@@ -159,41 +158,41 @@ fn a_module_more(checkout: &Checkout) {
 }
 
 fn a_change_on_main(checkout: &Checkout) -> String {
-    checkout.edit(ROUTER, FIRST, SECOND);
+    checkout.say(ORDERS, SECOND);
     let commit = checkout.commit("Say it otherwise");
     let planned = checkout.run(&["deploy", "--dry-run"]);
     assert_eq!(planned.code, Some(0), "{planned}");
-    assert_eq!(history(checkout, "main"), json!(["1", []]), "a dry run moves nothing");
-    assert_eq!(facts(&deploy(checkout, &[])), json!(["main", "1", "2", true]));
-    says(checkout, "main", SECOND);
-    let main = alias(checkout, "main");
+    assert_eq!(checkout.production(ORDERS), json!(["1", []]), "a dry run moves nothing");
+    assert_eq!(facts(&deploy(checkout)), json!([PRODUCTION, "1", "2", true]));
+    says(checkout, PRODUCTION, SECOND);
+    let live = checkout.alias(ORDERS, PRODUCTION);
     assert_eq!(
-        json!([main["branch"], main["commit"], main["dirty"], main["previous"]]),
-        json!(["main", commit, false, ["1"]])
+        json!([live["branch"], live["commit"], live["dirty"], live["previous"]]),
+        json!([PRODUCTION, commit, false, ["1"]])
     );
     commit
 }
 
 fn a_branch_of_its_own(checkout: &Checkout) {
     checkout.git(&["checkout", "--quiet", "-b", "feature-123"]);
-    checkout.edit(ROUTER, SECOND, THIRD);
+    checkout.say(ORDERS, THIRD);
     checkout.commit("Say it in a third way");
-    assert_eq!(facts(&deploy(checkout, &[])), json!(["feature-123", null, "3", true]));
+    assert_eq!(facts(&deploy(checkout)), json!(["feature-123", null, "3", true]));
     says(checkout, "feature-123", THIRD);
-    says(checkout, "main", SECOND);
-    assert_eq!(history(checkout, "main"), json!(["2", ["1"]]), "a branch does not touch production");
+    says(checkout, PRODUCTION, SECOND);
+    assert_eq!(checkout.production(ORDERS), json!(["2", ["1"]]), "a branch does not touch production");
 }
 
 fn branches_with_illegal_names(checkout: &Checkout) {
     for (branch, stem) in [("feature/123", "feature-123"), ("123", "123")] {
         checkout.git(&["checkout", "--quiet", "-b", branch]);
         let name = hashed(stem, branch);
-        assert_eq!(facts(&deploy(checkout, &[])), json!([name, null, "3", false]), "the code is the one of version 3");
-        assert_eq!(alias(checkout, &name)["branch"], branch);
+        assert_eq!(facts(&deploy(checkout)), json!([name, null, "3", false]), "the code is the one of version 3");
+        assert_eq!(checkout.alias(ORDERS, &name)["branch"], branch);
         says(checkout, &name, THIRD);
     }
-    let before = aliases(checkout);
-    assert_eq!(before.len(), 4, "main, feature-123, and two with hashes: {before:?}");
+    let before = checkout.aliases(ORDERS);
+    assert_eq!(before.len(), 4, "trunk, feature-123, and two with hashes: {before:?}");
 
     // Names that git or a CI system may come up with, and a shell would trip over.
     let long = "x".repeat(300);
@@ -220,62 +219,58 @@ fn branches_with_illegal_names(checkout: &Checkout) {
     ];
     let mut names = BTreeSet::new();
     for branch in odd {
-        let moved = only(&checkout.json(&["alias", "--dry-run", &format!("--branch={branch}")]));
+        let moved = of(&checkout.json(&["alias", "--dry-run", &format!("--branch={branch}")]), ORDERS);
         let name = moved["alias"].as_str().expect("a name").to_owned();
         assert!(is_legal(&name), "branch {branch:?} has the alias {name:?}, which Lambda refuses");
         assert!(names.insert(name), "branch {branch:?} shares its alias with another");
     }
     assert!(!marker.exists(), "a branch's name was run");
-    assert_eq!(aliases(checkout), before, "a dry run makes no alias");
+    assert_eq!(checkout.aliases(ORDERS), before, "a dry run makes no alias");
 
     // One for real: from the variable of a CI system, on a detached HEAD, as there.
     checkout.git(&["checkout", "--quiet", "--detach"]);
     let ran = run(checkout.command(&["alias", "--json"]).env("CIRCLE_BRANCH", &long));
-    let name = only(&ran.json())["alias"].as_str().expect("a name").to_owned();
+    let name = of(&ran.json(), ORDERS)["alias"].as_str().expect("a name").to_owned();
     assert_eq!(name.len(), 128);
-    assert_eq!(history(checkout, &name), json!(["3", []]));
+    assert_eq!(checkout.line_of(ORDERS, &name), json!(["3", []]));
     says(checkout, &name, THIRD);
 }
 
 fn a_smoke_test_that_fails(checkout: &Checkout) {
-    checkout.git(&["checkout", "--quiet", "main"]);
+    checkout.git(&["checkout", "--quiet", PRODUCTION]);
     checkout.git(&["merge", "--quiet", "--no-ff", "--message", "Merge feature-123", "feature-123"]);
-    let before = aliases(checkout);
+    let before = checkout.aliases(ORDERS);
 
     checkout.edit(SMOKE, "\"status\": 200", "\"status\": 418");
-    checkout.run(&["deploy"]).fails_with(&["version 3 of `api-backend` failed its smoke test", "418", "200", SMOKE]);
-    assert_eq!(aliases(checkout), before, "the smoke test comes before any alias");
+    checkout.run(&["deploy"]).fails_with(&["version 3 of `orders` failed its smoke test", "418", "200", SMOKE]);
+    assert_eq!(checkout.aliases(ORDERS), before, "the smoke test comes before any alias");
     checkout.run(&["alias"]).fails_with(&["failed its smoke test"]);
     checkout.run(&["smoke"]).fails_with(&["failed its smoke test"]);
 
     checkout.write(SMOKE, "{\"event\": {}");
     checkout.run(&["alias"]).fails_with(&[SMOKE, "is not a smoke test"]);
-    assert_eq!(aliases(checkout), before);
+    assert_eq!(checkout.aliases(ORDERS), before);
 
     // A package that is not the one that was published proves nothing.
     checkout.git(&["checkout", "--quiet", "--", SMOKE]);
-    let package = checkout.path("target/lambda/api-backend/lambda.zip");
+    let package = checkout.path(PACKAGE);
     let bytes = std::fs::read(&package).expect("the package");
     std::fs::write(&package, [bytes.as_slice(), b"!"].concat()).expect("another package");
     checkout.run(&["alias"]).fails_with(&["is not the package"]);
     std::fs::write(&package, bytes).expect("the package again");
-    assert_eq!(aliases(checkout), before);
+    assert_eq!(checkout.aliases(ORDERS), before);
 }
 
 fn merged_back(checkout: &Checkout) {
-    assert_eq!(
-        facts(&deploy(checkout, &[])),
-        json!(["main", "2", "3", false]),
-        "the merged code was published already"
-    );
-    says(checkout, "main", THIRD);
-    assert_eq!(history(checkout, "main"), json!(["3", ["2", "1"]]));
+    assert_eq!(facts(&deploy(checkout)), json!([PRODUCTION, "2", "3", false]), "the merged code was published already");
+    says(checkout, PRODUCTION, THIRD);
+    assert_eq!(checkout.production(ORDERS), json!(["3", ["2", "1"]]));
 }
 
 /// The role that a version runs with, as the local AWS has it: its name, and what it allows.
 fn role(checkout: &Checkout, version: &str) -> (String, Option<String>) {
-    let endpoint = checkout.json(&["local", "status"])["endpoint"].as_str().expect("it runs").to_owned();
-    let path = format!("/2015-03-31/functions/api-backend/configuration?Qualifier={version}");
+    let endpoint = endpoint(checkout);
+    let path = format!("{API}/{ORDERS}/configuration?Qualifier={version}");
     let (status, body) = send(&endpoint, "GET", &path, &[], "");
     assert_eq!(status, 200, "{body}");
     let function: Value = serde_json::from_str(&body).expect("JSON");
@@ -302,69 +297,77 @@ fn permissions_are_frozen(checkout: &Checkout) {
     let before = role(checkout, "3");
     assert!(before.1.as_ref().is_some_and(|policy| !policy.contains("GetObject")), "{before:?}");
     checkout.git(&["checkout", "--quiet", "-b", "feature-roles"]);
-    checkout.edit("api-backend/iam-policy.json", "\"logs:PutLogEvents\"", "\"logs:PutLogEvents\", \"s3:GetObject\"");
+    checkout.edit("orders/iam-policy.json", "\"logs:PutLogEvents\"", "\"logs:PutLogEvents\", \"s3:GetObject\"");
     checkout.commit("Read objects");
-    assert_eq!(facts(&deploy(checkout, &[])), json!(["feature-roles", null, "4", true]));
+    assert_eq!(facts(&deploy(checkout)), json!(["feature-roles", null, "4", true]));
     let after = role(checkout, "4");
     assert_ne!(after.0, before.0);
     assert!(after.1.as_ref().is_some_and(|policy| policy.contains("GetObject")), "{after:?}");
     assert_eq!(role(checkout, "3"), before, "nobody else notices");
 
-    checkout.git(&["checkout", "--quiet", "main"]);
+    checkout.git(&["checkout", "--quiet", PRODUCTION]);
     checkout.git(&["merge", "--quiet", "--no-ff", "--message", "Merge feature-roles", "feature-roles"]);
-    assert_eq!(facts(&deploy(checkout, &[])), json!(["main", "3", "4", false]));
-    assert_eq!(role(checkout, alias(checkout, "main")["version"].as_str().expect("a version")), after);
-    let back = only(&checkout.json(&["rollback"]));
-    assert_eq!(json!([back["alias"], back["version"]]), json!(["main", "3"]));
+    assert_eq!(facts(&deploy(checkout)), json!([PRODUCTION, "3", "4", false]));
+    assert_eq!(role(checkout, checkout.alias(ORDERS, PRODUCTION)["version"].as_str().expect("a version")), after);
+    let back = of(&checkout.json(&["rollback", "--function", ORDERS]), ORDERS);
+    assert_eq!(json!([back["alias"], back["version"]]), json!([PRODUCTION, "3"]));
     assert_eq!(role(checkout, "3"), before);
-    says(checkout, "main", THIRD);
+    says(checkout, PRODUCTION, THIRD);
 }
 
 fn an_older_commit(checkout: &Checkout, second: &str) {
     checkout.git(&["checkout", "--quiet", "--detach", second]);
-    let before = aliases(checkout);
-    // It publishes, which harms nobody, and then finds that `main` is ahead.
-    checkout.run(&["deploy", "--branch", "main"]).fails_with(&["stays at version 3", "newer", "--allow-older"]);
-    assert_eq!(aliases(checkout), before);
-    checkout.run(&["alias", "--branch", "main"]).fails_with(&["--allow-older"]);
-    assert_eq!(aliases(checkout), before);
-    says(checkout, "main", THIRD);
+    let before = checkout.aliases(ORDERS);
+    // It publishes, which harms nobody, and then finds that production is ahead.
+    checkout.run(&["deploy", "--branch", PRODUCTION, "--function", ORDERS]).fails_with(&[
+        "stays at version 3",
+        "newer",
+        "--allow-older",
+    ]);
+    assert_eq!(checkout.aliases(ORDERS), before);
+    checkout.run(&["alias", "--branch", PRODUCTION, "--function", ORDERS]).fails_with(&["--allow-older"]);
+    assert_eq!(checkout.aliases(ORDERS), before);
+    says(checkout, PRODUCTION, THIRD);
 
-    let moved = only(&checkout.json(&["alias", "--branch", "main", "--allow-older"]));
+    let moved = of(&checkout.json(&["alias", "--branch", PRODUCTION, "--allow-older", "--function", ORDERS]), ORDERS);
     assert_eq!(json!([moved["previous"], moved["version"]]), json!(["3", "5"]));
-    says(checkout, "main", SECOND);
-    let main = alias(checkout, "main");
-    assert_eq!(json!([main["commit"], main["previous"]]), json!([second, ["3", "2", "1"]]));
-    checkout.git(&["checkout", "--quiet", "main"]);
+    says(checkout, PRODUCTION, SECOND);
+    let live = checkout.alias(ORDERS, PRODUCTION);
+    assert_eq!(json!([live["commit"], live["previous"]]), json!([second, ["3", "2", "1"]]));
+    checkout.git(&["checkout", "--quiet", PRODUCTION]);
 }
 
 fn kept_over_a_restart(checkout: &Checkout) {
-    let before = aliases(checkout);
+    let before = checkout.aliases(ORDERS);
     assert_eq!(checkout.json(&["local", "down"])["running"], false);
     assert_eq!(checkout.json(&["local", "down"])["running"], false, "down twice is as good as once");
     assert_eq!(checkout.json(&["local", "up"])["running"], true);
-    assert_eq!(aliases(checkout), before);
-    says(checkout, "main", SECOND);
+    assert_eq!(checkout.aliases(ORDERS), before);
+    says(checkout, PRODUCTION, SECOND);
     // Terraform's state, which lies in the local AWS, is there too.
     let output = checkout.json(&["output"]);
-    assert_eq!(output["lambdas"]["value"]["api-backend"]["lambda_version"], "5");
+    assert_eq!(output["lambdas"]["value"][ORDERS]["lambda_version"], "5");
 }
 
 /// Nothing is left that only it used, and nothing is gone that somebody else uses.
 fn a_branch_that_is_over(checkout: &Checkout) {
     let (main, gone) = (role(checkout, "5"), role(checkout, "4").0);
     assert_ne!(main.0, gone);
-    let before = history(checkout, "main");
+    let before = checkout.production(ORDERS);
     let plan = checkout.json(&["teardown", "--branch", "feature-roles", "--dry-run"]);
-    assert_eq!(plan["functions"][0]["roles"], json!([gone]));
+    assert_eq!(of(&plan, ORDERS)["roles"], json!([gone]));
     checkout.json(&["teardown", "--branch", "feature-roles", "--yes"]);
-    let endpoint = checkout.json(&["local", "status"])["endpoint"].as_str().expect("it runs").to_owned();
+    let endpoint = endpoint(checkout);
     assert_eq!(policy(&endpoint, &gone), None);
-    assert!(aliases(checkout).iter().all(|alias| alias["alias"] != "feature-roles"));
-    assert_eq!((role(checkout, "5"), history(checkout, "main")), (main, before));
-    says(checkout, "main", SECOND);
+    assert!(checkout.aliases(ORDERS).iter().all(|alias| alias["alias"] != "feature-roles"));
+    assert_eq!((role(checkout, "5"), checkout.production(ORDERS)), (main, before));
+    says(checkout, PRODUCTION, SECOND);
     let status = checkout.json(&["status"]);
-    let versions = status["functions"][0]["versions"].as_array().expect("versions");
-    let versions: Vec<_> = versions.iter().filter_map(|version| version["version"].as_str()).collect();
+    let versions = of(&status, ORDERS)["versions"].clone();
+    let versions = versions.as_array().expect("versions").iter();
+    let versions: Vec<_> = versions.filter_map(|version| version["version"].as_str()).collect();
     assert_eq!(versions, ["5", "3", "2", "1"]);
+    for function in [BILLING, SHIPPING] {
+        assert_eq!(checkout.alias(function, PRODUCTION)["version"], "1", "{function} was never changed");
+    }
 }

@@ -1,6 +1,8 @@
 //! What comes after a deploy: canaries, rollbacks, calls.
 
-use crate::common::life::{FUNCTIONS, Life};
+use crate::common::fixture::{LOCAL_ACCOUNT, ORDERS, PRODUCTION};
+use crate::common::life::{API, Life};
+use crate::common::report::of;
 use crate::common::{Ran, run, send};
 use serde_json::{Value, json};
 use std::io::Write;
@@ -32,7 +34,7 @@ fn rolls_back_and_forward() {
     assert_eq!(life.alias(), json!(["5", {}, ["4", "3", "2", "1"], []]));
 
     // A version that was deleted is named, and the next one.
-    let path = format!("{FUNCTIONS}/api-backend?Qualifier=4");
+    let path = format!("{API}/{ORDERS}?Qualifier=4");
     assert_eq!(send(&life.endpoint, "DELETE", &path, &[], "").0, 204);
     life.run("rollback").fails_with(&["version 4 does not exist", "rollback --to 3"]);
     life.says("rollback --to 3", "5 -> 3");
@@ -48,8 +50,9 @@ fn rolls_back_and_forward() {
     life.says("alias", "3 -> 6");
     assert_eq!(life.alias(), json!(["6", {}, ["3", "2", "1"], []]));
 
-    let history = life.checkout.json(&["history"]);
-    let entries = history[0]["entries"].as_array().expect("entries");
+    let history = life.json(&["history"]);
+    let history = of(&history, ORDERS);
+    let entries = history["entries"].as_array().expect("entries");
     let entries: Vec<_> = entries.iter().map(|entry| (entry["version"].as_str(), entry["was"].as_str())).collect();
     assert_eq!(entries[..2], [(Some("6"), Some("live")), (Some("3"), Some("before"))]);
 }
@@ -66,11 +69,11 @@ fn shifts_a_canary() {
 
     life.change(2);
     for bad in ["101", "-1", "ten"] {
-        assert_eq!(life.checkout.run(&["alias", &format!("--weight={bad}")]).code, Some(2));
+        assert_eq!(life.run(&format!("alias --weight={bad}")).code, Some(2));
     }
     life.says("alias --weight 10", "1 -> 1 (10 % to 2)");
     life.says("alias --weight 10", "1 (10 % to 2), as before");
-    let status = life.checkout.json(&["status"])["functions"][0]["aliases"][0].clone();
+    let status = life.checkout.alias(ORDERS, PRODUCTION);
     assert_eq!(json!([status["version"], status["commit_of"]]), json!(["1", "2"]), "the commit is the canary's");
     assert_eq!(life.alias(), json!(["1", {"2": 0.1}, [], []]));
     life.run("alias").fails_with(&["canary of this release is under way", "promote"]);
@@ -96,7 +99,7 @@ fn shifts_a_canary() {
     life.says("rollback", "2 -> 1");
 
     // A version with another role gets no share.
-    let path = format!("{FUNCTIONS}/api-backend/configuration");
+    let path = format!("{API}/{ORDERS}/configuration");
     let role = json!({"Role": "arn:aws:iam::000000000000:role/second"}).to_string();
     assert_eq!(send(&life.endpoint, "PUT", &path, &[], &role).0, 200);
     life.change(5);
@@ -111,6 +114,7 @@ fn two_releases_at_once() {
     const ROUNDS: u64 = 10;
     let life = Life::new();
     let dev = "terraform/environments/dev.tfvars.json";
+    // In an environment of the same account no run starts a local AWS of its own.
     life.checkout.write(dev, &life.checkout.read("terraform/environments/local.tfvars.json"));
     life.change(1);
     life.says("alias", "new -> 1");
@@ -120,8 +124,8 @@ fn two_releases_at_once() {
         let behind = life.another_machine();
         life.change(newer);
         let release = |folder: &Path| {
-            let mut command = life.checkout.command(&["alias", "--env", "dev"]);
-            command.env("AWS_ENDPOINT_URL", &life.endpoint).env("AWS_ACCESS_KEY_ID", "000000000000");
+            let mut command = life.command(&["alias", "--env", "dev"]);
+            command.env("AWS_ENDPOINT_URL", &life.endpoint).env("AWS_ACCESS_KEY_ID", LOCAL_ACCOUNT);
             command.env("AWS_SECRET_ACCESS_KEY", "any").current_dir(folder);
             command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts")
         };
@@ -159,7 +163,7 @@ fn killed_at_any_point() {
             0 => ("promote", json!(["2", {}, ["1"], []])),
             _ => ("rollback", json!(["1", {}, [], ["2"]])),
         };
-        let mut child = life.checkout.command(&[line]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect(line);
+        let mut child = life.command(&[line]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect(line);
         std::thread::sleep(Duration::from_millis(round * 300 / ROUNDS));
         child.kill().expect("it is our own");
         child.wait().expect("it is over");
@@ -222,17 +226,17 @@ fn invokes() {
     let asked = life.run("invoke --tail");
     assert_eq!(number(&asked), 2);
     assert!(asked.stderr.contains("rawPath"), "without a payload it is the smoke test's event: {asked}");
-    assert_eq!(number(&life.run("invoke --alias main")), 2);
+    assert_eq!(number(&life.run("invoke --alias trunk")), 2);
     assert_eq!(number(&life.run("invoke --version 1 --event smoke")), 1);
-    life.run("invoke --alias nowhere").fails_with(&["cannot invoke `api-backend:nowhere`"]);
+    life.run("invoke --alias nowhere").fails_with(&["cannot invoke `orders:nowhere`"]);
     life.run("invoke --payload {").fails_with(&["`--payload` is not JSON"]);
     life.run("invoke --event none").fails_with(&["no event `none`", "there are: smoke"]);
 
     // Several at once, answered in order; one of them fails.
-    life.checkout.write("api-backend/events/mine.json", r#"{"n": "event"}"#);
+    life.checkout.write("orders/events/mine.json", r#"{"n": "event"}"#);
     life.checkout.write("one.json", r#"{"n": "file"}"#);
     let line = ["invoke", "--json", "--tail", "--payload", r#"{"n": "line"}"#, "--file", "one.json", "--file", "-"];
-    let mut command = life.checkout.command(&[&line[..], &["--event", "mine"]].concat());
+    let mut command = life.command(&[&line[..], &["--event", "mine"]].concat());
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     child.stdin.take().expect("a pipe").write_all(br#"{"fail": true}"#).expect("it reads");
@@ -258,22 +262,21 @@ fn status_fits_the_terminal() {
     life.change(2);
     life.says("alias --weight 7", "1 -> 1 (7 % to 2)");
     for (columns, table) in [("60", false), ("100", true)] {
-        let ran = run(life.checkout.command(&["status"]).env("COLUMNS", columns));
+        let ran = run(life.command(&["status"]).env("COLUMNS", columns));
         assert!(ran.stdout.contains("1 (7 % to 2)") && ran.stdout.contains("change 2"), "{ran}");
         assert_eq!(ran.stdout.contains("subject"), table, "{ran}");
         let most: usize = columns.parse().expect("a number");
         assert!(ran.stdout.lines().all(|line| line.chars().count() <= most), "{ran}");
     }
-    let status = life.checkout.json(&["status"]);
-    let main = &status["functions"][0]["aliases"][0];
-    assert_eq!(main["split"], json!({"version": "2", "share": 7.0}));
-    assert_eq!((&main["subject"], &main["drift"]), (&json!("change 2"), &json!([])));
+    let alias = life.checkout.alias(ORDERS, PRODUCTION);
+    assert_eq!(alias["split"], json!({"version": "2", "share": 7.0}));
+    assert_eq!((&alias["subject"], &alias["drift"]), (&json!("change 2"), &json!([])));
     // Somebody moves the alias by hand.
-    let path = format!("{FUNCTIONS}/api-backend/aliases/main");
+    let path = format!("{API}/{ORDERS}/aliases/{PRODUCTION}");
     let by_hand = json!({"Description": "by hand"}).to_string();
     assert_eq!(send(&life.endpoint, "PUT", &path, &[], &by_hand).0, 200);
-    let status = life.checkout.json(&["status"]);
-    let drift = status["functions"][0]["aliases"][0]["drift"][0].as_str().expect("a sentence").to_owned();
+    let alias = life.checkout.alias(ORDERS, PRODUCTION);
+    let drift = alias["drift"][0].as_str().expect("a sentence").to_owned();
     assert!(drift.contains("no release record"), "{drift}");
     // A screenful of versions is enough for a person, and all there are for a program.
     for number in 3..=23 {
@@ -282,5 +285,6 @@ fn status_fits_the_terminal() {
     let ran = life.run("status");
     assert!(ran.stdout.contains("\n  4 ") && !ran.stdout.contains("\n  3 "), "{ran}");
     assert!(ran.stdout.contains("and 3 older ones"), "{ran}");
-    assert_eq!(life.checkout.json(&["status"])["functions"][0]["versions"].as_array().map(Vec::len), Some(23));
+    let status = life.json(&["status"]);
+    assert_eq!(of(&status, ORDERS)["versions"].as_array().map(Vec::len), Some(23));
 }

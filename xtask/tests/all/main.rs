@@ -11,4 +11,5 @@ mod packages;
 mod permissions;
 mod production;
 mod prune;
+mod sample;
 mod terraform_download;

@@ -9,36 +9,47 @@ fn changes(checkout: &Checkout) -> String {
 }
 
 const MADE: &str = " M Cargo.lock\n M Cargo.toml\n M terraform/outputs.tf\n\
-    ?? orders/Cargo.toml\n?? orders/iam-policy.json\n?? orders/smoke.json\n\
-    ?? orders/src/main.rs\n?? orders/src/router.rs\n?? terraform/orders.tf\n";
+    ?? shipping/Cargo.toml\n?? shipping/iam-policy.json\n?? shipping/smoke.json\n\
+    ?? shipping/src/main.rs\n?? shipping/src/router.rs\n?? terraform/shipping.tf\n";
+
+/// With a function that was made before, so that what the next one depends on is locked already. It begins with the real
+/// workspace's `Cargo.lock`, which cargo cuts down to what is needed: the versions that are downloaded.
+fn checkout() -> Checkout {
+    let checkout = Checkout::new();
+    fs::copy(workspace().join("Cargo.lock"), checkout.path("Cargo.lock")).expect("a copied file");
+    checkout.json(&["new", "mailer"]);
+    checkout.commit("a function of the template's");
+    checkout
+}
 
 #[test]
 fn a_function_that_every_tool_takes() {
-    let checkout = Checkout::new();
-    let planned = checkout.json(&["new", "orders", "--dry-run"]);
+    let checkout = checkout();
+    let planned = checkout.json(&["new", "shipping", "--dry-run"]);
     assert_eq!(changes(&checkout), "", "a dry run writes nothing");
-    let made = checkout.json(&["new", "orders"]);
+    let made = checkout.json(&["new", "shipping"]);
     assert_eq!(made, planned);
     assert_eq!(changes(&checkout), MADE);
     let tool = |program: &str, arguments: &[&str]| {
         let mut command = Command::new(program);
-        // Dependencies of the sample are compiled there already.
+        // What it depends on is compiled there already, as a rule.
         command.args(arguments).current_dir(checkout.path("")).env("CARGO_TARGET_DIR", workspace().join("target"));
         let ran = run(&mut command);
         assert_eq!(ran.code, Some(0), "{program}: {ran}");
     };
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     tool(&cargo, &["fmt", "--all", "--check"]);
-    tool(&cargo, &["test", "--package", "orders", "--locked", "--offline"]);
+    tool(&cargo, &["test", "--package", "shipping", "--locked"]);
     if Command::new("terraform").arg("version").output().is_ok() {
         tool("terraform", &["fmt", "-check", "-recursive", "-diff", "terraform"]);
     }
-    checkout.run(&["new", "orders"]).fails_with(&["`orders` exists already", "build --function orders"]);
+    checkout.run(&["new", "shipping"]).fails_with(&["`shipping` exists already", "build --function shipping"]);
     assert_eq!(changes(&checkout), MADE);
     // A second one, beside the first.
-    checkout.json(&["new", "order-mailer"]);
+    checkout.json(&["new", "shipping-mailer"]);
     tool(&cargo, &["metadata", "--locked", "--offline", "--format-version", "1", "--no-deps"]);
-    for line in ["\"order-mailer\" = module.order_mailer.lambda", "\"orders\"       = module.orders.lambda"] {
+    for line in ["\"shipping-mailer\" = module.shipping_mailer.lambda", "\"shipping\"        = module.shipping.lambda"]
+    {
         assert!(checkout.read("terraform/outputs.tf").contains(line), "{line}");
     }
 }
@@ -46,14 +57,14 @@ fn a_function_that_every_tool_takes() {
 /// A kill leaves any beginning of the list; the same command goes on from there.
 #[test]
 fn what_a_kill_left_is_completed() {
-    let checkout = Checkout::new();
-    checkout.json(&["new", "orders"]);
+    let checkout = checkout();
+    checkout.json(&["new", "shipping"]);
     let whole = |name: &str| checkout.read(name);
-    let names = ["Cargo.toml", "Cargo.lock", "orders/Cargo.toml", "orders/src/main.rs", "terraform/outputs.tf"];
+    let names = ["Cargo.toml", "Cargo.lock", "shipping/Cargo.toml", "shipping/src/main.rs", "terraform/outputs.tf"];
     let wanted = names.map(whole);
     for left in [
-        &["Cargo.toml", "Cargo.lock", "terraform/outputs.tf", "terraform/orders.tf", "orders/src/router.rs"][..],
-        &["Cargo.lock", "terraform/outputs.tf", "terraform/orders.tf"],
+        &["Cargo.toml", "Cargo.lock", "terraform/outputs.tf", "terraform/shipping.tf", "shipping/src/router.rs"][..],
+        &["Cargo.lock", "terraform/outputs.tf", "terraform/shipping.tf"],
         &["terraform/outputs.tf"],
     ] {
         for name in left {
@@ -62,7 +73,7 @@ fn what_a_kill_left_is_completed() {
         checkout.git(&["ls-files", "--deleted", "-z"]).split_terminator('\0').for_each(|name| {
             checkout.git(&["checkout", "--quiet", "--", name]);
         });
-        checkout.json(&["new", "orders"]);
+        checkout.json(&["new", "shipping"]);
         assert_eq!(names.map(whole), wanted, "after {left:?} were lost");
         assert_eq!(changes(&checkout), MADE);
     }
@@ -70,13 +81,14 @@ fn what_a_kill_left_is_completed() {
 
 #[test]
 fn nothing_is_left_of_what_cannot_be() {
-    let checkout = Checkout::new();
-    for bad in ["Orders", "order_mailer", "1st", "../orders", "async", ""] {
+    let checkout = checkout();
+    for bad in ["Shipping", "shipping_mailer", "1st", "../shipping", "async", ""] {
         let ran = checkout.run(&["new", bad]);
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{ran}");
     }
     for (name, says) in [
-        ("api-backend", &["`api-backend` exists already"][..]),
+        ("mailer", &["the function `mailer` exists already"][..]),
+        ("orders", &["`orders/Cargo.toml` exists already"]),
         ("xtask", &["`xtask` exists already"]),
         ("terraform", &["`terraform` exists already"]),
         ("outputs", &["`terraform/outputs.tf` exists already", "another name"]),
@@ -87,29 +99,29 @@ fn nothing_is_left_of_what_cannot_be() {
     }
     let refused = |says: &[&str]| {
         let before = changes(&checkout);
-        checkout.run(&["new", "orders"]).fails_with(says);
+        checkout.run(&["new", "shipping"]).fails_with(says);
         assert_eq!(changes(&checkout), before, "{says:?}");
         checkout.git(&["checkout", "--quiet", "--", "."]);
         checkout.git(&["clean", "--quiet", "-ffd"]);
     };
-    checkout.write("orders/notes.txt", "mine");
-    refused(&["`orders` exists already", "orders/notes.txt"]);
-    checkout.write("orders", "mine");
-    refused(&["`orders`"]);
-    checkout.write("orders/src/main.rs", "fn main() {}\n");
-    refused(&["`orders/src/main.rs` exists already"]);
-    checkout.edit("terraform/outputs.tf", "  value = {\n    \"api", "  value = merge({\n    \"api");
+    checkout.write("shipping/notes.txt", "mine");
+    refused(&["`shipping` exists already", "shipping/notes.txt"]);
+    checkout.write("shipping", "mine");
+    refused(&["`shipping`"]);
+    checkout.write("shipping/src/main.rs", "fn main() {}\n");
+    refused(&["`shipping/src/main.rs` exists already"]);
+    checkout.edit("terraform/outputs.tf", "  value = {\n", "  value = merge({\n");
     refused(&["`terraform/outputs.tf`", "a line for each function"]);
-    checkout.edit("Cargo.toml", "members = [\"api-backend\", \"xtask\"]", "members = ['api-backend', 'xtask']");
+    checkout.edit("Cargo.toml", "\"billing\"", "'billing'");
     refused(&["`Cargo.toml`", "members"]);
 
     // Where the disk is full: the small files are written, a longer `Cargo.lock` is not, and nor is a copy of it.
     let long = checkout.read("Cargo.lock").len();
     for (limit, says) in [(long + 9, "update --workspace"), (long - 1, "cannot keep a copy")] {
-        let ran = run(&mut checkout.limited(limit, &["new", "orders"]));
+        let ran = run(&mut checkout.limited(limit, &["new", "shipping"]));
         ran.fails_with(&[says]);
         assert_eq!(changes(&checkout), "", "{ran}");
-        assert!(!checkout.path("orders").exists(), "{ran}");
+        assert!(!checkout.path("shipping").exists(), "{ran}");
     }
-    checkout.json(&["new", "orders"]);
+    checkout.json(&["new", "shipping"]);
 }

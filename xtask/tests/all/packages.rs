@@ -1,14 +1,14 @@
 //! Packages where the machine is not as it should be: another compiler, a disk without space.
 
-use crate::common::Checkout;
+use crate::common::fixture::ORDERS;
+use crate::common::report::of;
+use crate::common::{Checkout, rustc};
 
 /// Only the pin is changed, as no test can bring another compiler along.
 #[test]
 fn another_compiler_is_warned_of() {
-    let checkout = Checkout::with_tiny_function();
-    let said = std::process::Command::new("rustc").arg("--version").output().expect("rustc can be run").stdout;
-    let said = String::from_utf8(said).expect("a text");
-    let release = said.split(' ').nth(1).expect("a release");
+    let checkout = Checkout::new();
+    let release = rustc();
     let pin = |text: &str| {
         let manifest = checkout.read("Cargo.toml");
         let line = manifest.lines().find(|line| line.starts_with("rustc = ")).expect("the workspace pins its compiler");
@@ -17,14 +17,14 @@ fn another_compiler_is_warned_of() {
 
     pin(&format!("rustc = \"{release}\""));
     let ran = checkout.run(&["build", "--json"]);
-    let first = ran.json()[0].clone();
+    let first = of(&ran.json(), ORDERS);
     assert!(!ran.stderr.contains("warning"), "{ran}");
     assert_eq!(first["rustc_is_pinned"], true);
-    assert!(said.contains(first["rustc"].as_str().expect("a text")), "{ran}");
+    assert!(first["rustc"].as_str().is_some_and(|said| said.contains(release)), "{ran}");
 
     pin("rustc = \"1.2.3\"");
     let ran = checkout.run(&["build", "--json"]);
-    let second = ran.json()[0].clone();
+    let second = of(&ran.json(), ORDERS);
     assert!(ran.stderr.starts_with(&format!("warning: this is rustc {release}")), "{ran}");
     assert!(ran.stderr.contains("pins 1.2.3") && ran.stderr.contains("rustup default 1.2.3"), "{ran}");
     assert_eq!(second["rustc_is_pinned"], false);

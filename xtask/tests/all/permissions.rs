@@ -1,6 +1,12 @@
 //! What the deploy role may do: a whole release with it, and what it is refused. The emulated AWS judges every call
 //! (`AUTH=true`) by the policies that `bootstrap` made; what it cannot judge is judged on the documents themselves.
 
+use crate::common::fixture::{
+    CIRCLECI_PROJECT, DEV_ACCOUNT as OTHER, FUNCTIONS, ORDERS, ORGANIZATION, PROD_ACCOUNT as ACCOUNT, PRODUCTION,
+    PROJECT, REGION,
+};
+use crate::common::life::API;
+use crate::common::report::of;
 use crate::common::{Checkout, Ran, run, send, workspace};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{PayloadChecksumKind, SignableBody, SignableRequest, SigningSettings, sign};
@@ -14,11 +20,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-const ACCOUNT: &str = "222222222222";
-const OTHER: &str = "111111111111";
-const REGION: &str = "us-east-1";
-const ROLE: &str = "lambda-template-deploy";
-const BUCKET: &str = "lambda-template-terraform-222222222222-us-east-1";
+/// What `PROJECT`, `ACCOUNT` and `REGION` make of it.
+const ROLE: &str = "acme-shop-deploy";
+const BUCKET: &str = "acme-shop-terraform-222222222222-us-east-1";
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
 /// A MiniStack that judges, with nothing in its environment. Dropped, it is ended.
@@ -68,11 +72,13 @@ impl Judge {
         run(command.env("AWS_ACCESS_KEY_ID", ACCOUNT).env("AWS_SECRET_ACCESS_KEY", "administrator"))
     }
 
-    /// The real binary as CircleCI runs it for `main`: it has a token, and the deploy role for it.
+    /// The real binary as CircleCI runs it for the production branch: it has a token, and the deploy role for it.
     fn circleci(&self, checkout: &Checkout, arguments: &[&str]) -> Ran {
         let mut command = checkout.command(arguments);
-        command.env("AWS_ENDPOINT_URL", &self.endpoint).env("CIRCLE_OIDC_TOKEN_V2", token("a-project", "main"));
-        run(command.env("CIRCLE_BRANCH", "main").env("CI", "true"))
+        command
+            .env("AWS_ENDPOINT_URL", &self.endpoint)
+            .env("CIRCLE_OIDC_TOKEN_V2", token(CIRCLECI_PROJECT, PRODUCTION));
+        run(command.env("CIRCLE_BRANCH", PRODUCTION).env("CI", "true"))
     }
 
     /// A call with all rights: MiniStack takes an account's id for the key of its root.
@@ -193,9 +199,9 @@ fn ministack() -> PathBuf {
 /// A token as CircleCI makes it. Its signature is the one thing about it that MiniStack does not judge.
 fn token(project: &str, branch: &str) -> String {
     let subject =
-        format!("org/an-organization/project/{project}/user/u/vcs-origin/github.com/o/r/vcs-ref/refs/heads/{branch}");
+        format!("org/{ORGANIZATION}/project/{project}/user/u/vcs-origin/github.com/o/r/vcs-ref/refs/heads/{branch}");
     let claims = json!({
-        "iss": "https://oidc.circleci.com/org/an-organization", "aud": "an-organization", "sub": subject,
+        "iss": format!("https://oidc.circleci.com/org/{ORGANIZATION}"), "aud": ORGANIZATION, "sub": subject,
     });
     let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}.none", part(&json!({"alg": "none"})), part(&claims))
@@ -205,24 +211,18 @@ fn token(project: &str, branch: &str) -> String {
 fn a_release_with_the_deploy_role_and_what_it_may_not_do() {
     let checkout = Checkout::for_builds("permissions");
     let judge = Judge::start(&checkout);
-    let file = "terraform/environments/prod.tfvars.json";
-    let mut settings: Value = serde_json::from_str(&checkout.read(file)).expect("JSON");
-    settings["account_id"] = json!(ACCOUNT);
-    settings["circleci"] = json!({"organization_id": "an-organization", "project_id": "a-project"});
-    checkout.write(file, &format!("{settings:#}\n"));
-    checkout.commit("Our account");
     judge.administrator(&checkout, &["bootstrap", "--env", "prod", "--json"]).json();
 
     whom_the_role_trusts(&judge);
-    let role = judge.assume(&token("a-project", "main")).expect("main may assume the role");
+    let role = judge.assume(&token(CIRCLECI_PROJECT, PRODUCTION)).expect("production may assume the role");
     fit_to_the_emulator(&judge, &role);
 
     judge.circleci(&checkout, &["deploy", "--env", "prod", "--json"]).json();
-    checkout.edit("terraform/api_backend.tf", "memory_size        = 256", "memory_size        = 320");
+    checkout.edit("terraform/orders.tf", "memory_size        = 128", "memory_size        = 192");
     checkout.commit("More memory");
     let deployed = judge.circleci(&checkout, &["deploy", "--env", "prod", "--json"]).json();
-    assert_eq!(deployed[0]["version"], "2", "{deployed}");
-    judge.circleci(&checkout, &["rollback", "--env", "prod", "--json"]).json();
+    assert_eq!(of(&deployed, ORDERS)["version"], "2", "{deployed}");
+    judge.circleci(&checkout, &["rollback", "--env", "prod", "--function", ORDERS, "--json"]).json();
     judge.circleci(&checkout, &["status", "--env", "prod", "--json"]).json();
 
     what_is_refused(&judge, &role);
@@ -232,11 +232,11 @@ fn a_release_with_the_deploy_role_and_what_it_may_not_do() {
 
 fn whom_the_role_trusts(judge: &Judge) {
     for (project, branch) in [
-        ("a-project", "feature-123"),
-        ("another-project", "main"),
-        ("a-project", "main-2"),
-        // A branch named so that it ends like `main`'s.
-        ("a-project", "x/vcs-ref/refs/heads/main"),
+        (CIRCLECI_PROJECT, "feature-123"),
+        ("another-project", PRODUCTION),
+        (CIRCLECI_PROJECT, "trunk-2"),
+        // A branch named so that it ends like production's.
+        (CIRCLECI_PROJECT, "x/vcs-ref/refs/heads/trunk"),
     ] {
         let refused = judge.assume(&token(project, branch)).expect_err("nobody else may");
         assert!(refused.contains("Not authorized to perform sts:AssumeRoleWithWebIdentity"), "{branch}: {refused}");
@@ -257,7 +257,7 @@ fn fit_to_the_emulator(judge: &Judge, role: &Credentials) {
             "Effect": "Allow",
             "Action": ["iam:CreateRole", "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies",
                 "iam:ListRolePolicies", "iam:PutRolePolicy"],
-            "Resource": format!("arn:aws:iam::{ACCOUNT}:role/api-backend-*"),
+            "Resource": FUNCTIONS.map(|function| format!("arn:aws:iam::{ACCOUNT}:role/{function}-*")),
         },
         { "Effect": "Allow", "Action": "lambda:CreateFunction", "Resource": "*" },
     ]);
@@ -267,9 +267,8 @@ fn fit_to_the_emulator(judge: &Judge, role: &Credentials) {
 }
 
 fn what_is_refused(judge: &Judge, role: &Credentials) {
-    let functions = "/2015-03-31/functions";
     let allowed = [
-        rest("lambda", "GET", &format!("{functions}/api-backend")),
+        rest("lambda", "GET", &format!("{API}/{ORDERS}")),
         rest("s3", "GET", &format!("/{BUCKET}/functions.tfstate")),
         rest("apigateway", "GET", "/v2/apis"),
         query("sts", &[("Action", "GetCallerIdentity"), ("Version", "2011-06-15")]),
@@ -281,16 +280,16 @@ fn what_is_refused(judge: &Judge, role: &Credentials) {
 
     let elsewhere = BUCKET.replace(ACCOUNT, OTHER);
     judge.as_root(OTHER, "s3", "PUT", &format!("/{elsewhere}"), "");
-    let boundary = format!("arn:aws:iam::{ACCOUNT}:policy/lambda-template/boundary");
+    let boundary = format!("arn:aws:iam::{ACCOUNT}:policy/{PROJECT}/boundary");
     let deploy_elsewhere = format!("arn:aws:iam::{OTHER}:role/{ROLE}");
     let anything = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
     let administrator = ("PolicyArn", "arn:aws:iam::aws:policy/AdministratorAccess");
     let refused = [
         // Another function, and this one as a whole.
-        ("lambda:InvokeFunction", rest("lambda", "POST", &format!("{functions}/another/invocations"))),
-        ("lambda:UpdateFunctionCode", rest("lambda", "PUT", &format!("{functions}/another/code"))),
-        ("lambda:DeleteFunction", rest("lambda", "DELETE", &format!("{functions}/api-backend"))),
-        ("lambda:PutFunctionConcurrency", rest("lambda", "PUT", "/2017-10-31/functions/api-backend/concurrency")),
+        ("lambda:InvokeFunction", rest("lambda", "POST", &format!("{API}/another/invocations"))),
+        ("lambda:UpdateFunctionCode", rest("lambda", "PUT", &format!("{API}/another/code"))),
+        ("lambda:DeleteFunction", rest("lambda", "DELETE", &format!("{API}/{ORDERS}"))),
+        ("lambda:PutFunctionConcurrency", rest("lambda", "PUT", "/2017-10-31/functions/orders/concurrency")),
         // The administrator's state, another's, another account's, and the bucket itself.
         ("s3:GetObject", rest("s3", "GET", &format!("/{BUCKET}/bootstrap.tfstate"))),
         ("s3:PutObject", rest("s3", "PUT", &format!("/{BUCKET}/bootstrap.tfstate"))),
@@ -304,13 +303,13 @@ fn what_is_refused(judge: &Judge, role: &Credentials) {
             "iam:PutRolePolicy",
             iam("PutRolePolicy", &[("RoleName", ROLE), ("PolicyName", "deploy"), ("PolicyDocument", anything)]),
         ),
-        ("iam:AttachRolePolicy", iam("AttachRolePolicy", &[("RoleName", "api-backend-1"), administrator])),
+        ("iam:AttachRolePolicy", iam("AttachRolePolicy", &[("RoleName", "orders-1"), administrator])),
         ("iam:CreateRole", iam("CreateRole", &[("RoleName", "another"), ("AssumeRolePolicyDocument", anything)])),
         (
             "iam:UpdateAssumeRolePolicy",
             iam("UpdateAssumeRolePolicy", &[("RoleName", ROLE), ("PolicyDocument", anything)]),
         ),
-        ("iam:DeleteRolePermissionsBoundary", iam("DeleteRolePermissionsBoundary", &[("RoleName", "api-backend-1")])),
+        ("iam:DeleteRolePermissionsBoundary", iam("DeleteRolePermissionsBoundary", &[("RoleName", "orders-1")])),
         (
             "iam:CreatePolicyVersion",
             iam("CreatePolicyVersion", &[("PolicyArn", &boundary), ("PolicyDocument", anything)]),
@@ -332,7 +331,7 @@ fn what_is_refused(judge: &Judge, role: &Credentials) {
         // Logs are kept; what else the account holds is none of its business.
         (
             "logs:DeleteLogGroup",
-            target("logs", "Logs_20140328.DeleteLogGroup", &json!({"logGroupName": "/aws/lambda/api-backend"})),
+            target("logs", "Logs_20140328.DeleteLogGroup", &json!({"logGroupName": "/aws/lambda/orders"})),
         ),
         ("apigateway:GET", rest("apigateway", "GET", "/restapis")),
         (
@@ -354,25 +353,25 @@ fn what_only_the_document_tells(judge: &Judge) {
     let document = judge.document(&named);
     let function = |name: &str| format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}");
     let role = |name: &str| format!("arn:aws:iam::{ACCOUNT}:role/{name}");
-    let boundary = format!("arn:aws:iam::{ACCOUNT}:policy/lambda-template/boundary");
+    let boundary = format!("arn:aws:iam::{ACCOUNT}:policy/{PROJECT}/boundary");
     let bounded = [("iam:PermissionsBoundary", boundary.as_str())];
     let unbounded = [("iam:PermissionsBoundary", "arn:aws:iam::aws:policy/AdministratorAccess")];
     let to = |service| [("iam:PassedToService", service)];
-    let own = role("lambda-template/api-backend-1");
+    let own = role("acme-shop/orders-1");
     let cases = [
-        (true, "lambda:DeleteFunction", function("api-backend:3"), vec![]),
-        (false, "lambda:DeleteFunction", function("api-backend"), vec![]),
-        (true, "lambda:CreateFunction", function("api-backend"), vec![]),
+        (true, "lambda:DeleteFunction", function("orders:3"), vec![]),
+        (false, "lambda:DeleteFunction", function("orders"), vec![]),
+        (true, "lambda:CreateFunction", function("orders"), vec![]),
         (false, "lambda:CreateFunction", function("another"), vec![]),
-        (true, "lambda:UpdateAlias", function("api-backend"), vec![]),
-        (false, "lambda:UpdateAlias", function("api-backend-2"), vec![]),
-        (false, "lambda:UpdateAlias", function("api-backend").replace(ACCOUNT, OTHER), vec![]),
-        (false, "lambda:UpdateAlias", function("api-backend").replace(REGION, "eu-west-1"), vec![]),
+        (true, "lambda:UpdateAlias", function("orders"), vec![]),
+        (false, "lambda:UpdateAlias", function("orders-2"), vec![]),
+        (false, "lambda:UpdateAlias", function("orders").replace(ACCOUNT, OTHER), vec![]),
+        (false, "lambda:UpdateAlias", function("orders").replace(REGION, "eu-west-1"), vec![]),
         (true, "iam:CreateRole", own.clone(), bounded.to_vec()),
         (false, "iam:CreateRole", own.clone(), vec![]),
         (false, "iam:CreateRole", own.clone(), unbounded.to_vec()),
-        (false, "iam:CreateRole", role("another-path/api-backend-1"), bounded.to_vec()),
-        (false, "iam:CreateRole", role("api-backend-1"), bounded.to_vec()),
+        (false, "iam:CreateRole", role("another-path/orders-1"), bounded.to_vec()),
+        (false, "iam:CreateRole", role("orders-1"), bounded.to_vec()),
         (false, "iam:PutRolePolicy", own.clone(), vec![]),
         (false, "iam:PutRolePolicy", role(ROLE), bounded.to_vec()),
         (false, "iam:PutRolePermissionsBoundary", own.clone(), bounded.to_vec()),
@@ -388,20 +387,20 @@ fn what_only_the_document_tells(judge: &Judge) {
 }
 
 fn what_no_function_may_do(judge: &Judge) {
-    let arn = format!("arn:aws:iam::{ACCOUNT}:policy/lambda-template/boundary");
+    let arn = format!("arn:aws:iam::{ACCOUNT}:policy/{PROJECT}/boundary");
     let version = |action| [("Action", action), ("Version", "2010-05-08"), ("PolicyArn", arn.as_str())];
     let policy = judge.as_root(ACCOUNT, "iam", "POST", "/", &form(&version("GetPolicy")));
     let current = [("VersionId", within(&policy, "DefaultVersionId"))];
     let document = judge.document(&[version("GetPolicyVersion").as_slice(), &current].concat());
     let log = |name: &str| format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{name}:log-stream:1");
     for (expected, action, resource) in [
-        (true, "logs:PutLogEvents", log("api-backend")),
+        (true, "logs:PutLogEvents", log("orders")),
         (false, "logs:PutLogEvents", log("another")),
         (true, "s3:GetObject", "arn:aws:s3:::a-bucket/key".to_owned()),
         (false, "s3:GetObject", format!("arn:aws:s3:::{BUCKET}/functions.tfstate")),
         (false, "s3:ListBucket", format!("arn:aws:s3:::{BUCKET}")),
         (false, "s3:DeleteBucket", "arn:aws:s3:::a-bucket".to_owned()),
-        (false, "lambda:UpdateAlias", format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:api-backend")),
+        (false, "lambda:UpdateAlias", format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:orders")),
         (false, "iam:CreateUser", "*".to_owned()),
         (false, "iam:PassRole", "*".to_owned()),
         (false, "sts:AssumeRole", format!("arn:aws:iam::{ACCOUNT}:role/{ROLE}")),

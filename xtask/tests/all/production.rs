@@ -1,13 +1,15 @@
-//! The road to production: two accounts, four refusals, the workflow of `main` step by step as CircleCI runs it, and
-//! what the deploy role may not do.
+//! The road to production: two accounts, four refusals, the workflow of the production branch step by step as CircleCI
+//! runs it.
 
+use crate::common::fixture::{
+    BILLING, DEV_ACCOUNT as DEV, FUNCTIONS, ORDERS, PROD_ACCOUNT as PROD, PRODUCTION, PROJECT,
+};
+use crate::common::report::of;
 use crate::common::{Checkout, Ran, get, run};
 use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
 
-const DEV: &str = "111111111111";
-const PROD: &str = "222222222222";
 /// It must be seen nowhere.
 const SECRET: &str = "a-secret-that-nobody-may-see";
 
@@ -24,21 +26,16 @@ fn succeeds(ran: Ran) -> Ran {
     ran
 }
 
-fn fill_in(checkout: &Checkout, environment: &str, account: &str) {
-    let file = format!("terraform/environments/{environment}.tfvars.json");
-    let mut settings: Value = serde_json::from_str(&checkout.read(&file)).expect("JSON");
-    settings["account_id"] = json!(account);
-    settings["circleci"] = json!({"organization_id": "an-organization", "project_id": "a-project"});
-    checkout.write(&file, &format!("{settings:#}\n"));
-}
-
-/// The version that answers at a gateway's URL, as curl would find it: by its name below `localhost`.
-fn version_at(endpoint: &str, account: &str, url: &str) -> Value {
+/// The version of a function that answers at a gateway's URL, as curl would find it: by its name below `localhost`.
+fn version_at(endpoint: &str, account: &str, url: &str, function: &str) -> Value {
     let host = url.strip_prefix("http://").and_then(|rest| rest.split('/').next()).expect("a URL with a host");
     assert!(host.contains(".execute-api.localhost:"), "{url}");
-    let (status, body) = get(endpoint, account, host, "/version");
+    let path = format!("/{function}");
+    let (status, body) = get(endpoint, account, host, &path);
     assert_eq!(status, 200, "{body}");
-    serde_json::from_str::<Value>(&body).expect("JSON")["version"].clone()
+    let answer: Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(json!([answer["function"], answer["path"]]), json!([function, path]), "the route leads elsewhere");
+    answer["version"].clone()
 }
 
 #[test]
@@ -54,20 +51,20 @@ fn the_road_to_production() {
         let planned = succeeds(on(account, &["bootstrap", "--env", environment, "--dry-run"]));
         assert!(planned.stdout.contains("make bucket"), "{planned}");
         let made = on(account, &["bootstrap", "--env", environment, "--json"]).json();
-        assert_eq!(made["deploy_role_arn"], format!("arn:aws:iam::{account}:role/lambda-template-deploy"));
+        assert_eq!(made["deploy_role_arn"], format!("arn:aws:iam::{account}:role/{PROJECT}-deploy"));
     }
     let again = succeeds(on(DEV, &["bootstrap", "--env", "dev", "--dry-run"]));
     assert!(again.stdout.contains("No changes"), "bootstrap is idempotent: {again}");
 
-    let dev = the_workflow_of_main(&checkout, &endpoint, "1");
+    let dev = the_workflow_of_production(&checkout, &endpoint, "1");
     nothing_drifts(on);
 
     // The next release: dev has it, prod publishes it, and nobody notices before the gate is passed.
-    checkout.edit("terraform/api_backend.tf", "memory_size        = 256", "memory_size        = 320");
+    checkout.edit("terraform/orders.tf", "memory_size        = 128", "memory_size        = 192");
     checkout.commit("More memory");
     let prod_before = on(PROD, &["gateway", "--env", "prod", "--json"]).json()["url"].clone();
     assert_ne!(dev, prod_before, "each account has a gateway of its own");
-    let again = the_workflow_of_main(&checkout, &endpoint, "2");
+    let again = the_workflow_of_production(&checkout, &endpoint, "2");
     assert_eq!(again, dev, "a gateway's address stays");
 
     no_secret_is_kept(&checkout);
@@ -76,14 +73,13 @@ fn the_road_to_production() {
 /// Before anything is built or changed.
 fn refusals(checkout: &Checkout, on: impl Fn(&str, &[&str]) -> Ran) {
     let file = "terraform/environments/prod.tfvars.json";
+    checkout.edit(file, PROD, "REPLACE with the account");
     on(PROD, &["deploy", "--env", "prod"]).fails_with(&["still to be filled in", "account_id", file]);
-    fill_in(checkout, "dev", DEV);
-    fill_in(checkout, "prod", PROD);
-    checkout.commit("Our accounts");
+    checkout.git(&["checkout", "--quiet", "--", file]);
     on(DEV, &["deploy", "--env", "prod"]).fails_with(&[DEV, PROD, "AWS_PROFILE"]);
     for step in ["deploy", "apply", "alias"] {
         let ran = on(PROD, &[step, "--env", "prod", "--branch", "feature-123"]);
-        ran.fails_with(&["`prod`", "`feature-123`", "`main`"]);
+        ran.fails_with(&["`prod`", "`feature-123`", "`trunk`"]);
     }
     checkout.write("notes.txt", "not committed");
     on(PROD, &["deploy", "--env", "prod"]).fails_with(&["changes that are not in commit", "commit or stash"]);
@@ -93,43 +89,45 @@ fn refusals(checkout: &Checkout, on: impl Fn(&str, &[&str]) -> Ran) {
 }
 
 /// The jobs of CircleCI's workflow, each on a checkout of its own as there: only what is handed on is there in the next.
-fn the_workflow_of_main(checkout: &Checkout, endpoint: &str, version: &str) -> Value {
+fn the_workflow_of_production(checkout: &Checkout, endpoint: &str, version: &str) -> Value {
     let circleci = |arguments: &[&str]| {
         // No keys: CircleCI's token is all there is, and HEAD is detached.
         let mut command = command(checkout, endpoint, "", arguments);
         command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
-        command.env("CIRCLE_OIDC_TOKEN_V2", SECRET).env("CIRCLE_BRANCH", "main").env("CI", "true");
+        command.env("CIRCLE_OIDC_TOKEN_V2", SECRET).env("CIRCLE_BRANCH", PRODUCTION).env("CI", "true");
         succeeds(run(&mut command))
     };
     checkout.git(&["checkout", "--quiet", "--detach"]);
-    let dev = circleci(&["deploy", "--env", "dev", "--json"]).json()[0].clone();
+    let dev = of(&circleci(&["deploy", "--env", "dev", "--json"]).json(), ORDERS);
     assert_eq!(dev["version"], version);
-    assert_eq!(version_at(endpoint, DEV, dev["url"].as_str().expect("a URL")), version);
+    assert_eq!(version_at(endpoint, DEV, dev["url"].as_str().expect("a URL"), ORDERS), version);
 
     circleci(&["apply", "--env", "prod"]);
     circleci(&["smoke", "--env", "prod"]);
     let status = circleci(&["status", "--env", "prod", "--json"]).json();
-    let live = &status["functions"][0]["aliases"];
+    let live = of(&status, ORDERS)["aliases"].take();
     assert_ne!(live[0]["version"], version, "production moved before the gate: {live}");
 
     // The gate. What travels is the package and `output.json`, and the second half takes nothing else.
-    let package = checkout.path("target/lambda/api-backend/lambda.zip");
+    let package = checkout.path("target/lambda/orders/lambda.zip");
     let approved = fs::read(&package).expect("a package");
     fs::write(&package, [approved.as_slice(), b"!"].concat()).expect("another package");
-    let mut tampered = command(checkout, endpoint, PROD, &["alias", "--env", "prod", "--branch", "main"]);
+    let mut tampered = command(checkout, endpoint, PROD, &["alias", "--env", "prod", "--branch", PRODUCTION]);
     run(&mut tampered).fails_with(&["is not the package"]);
     fs::write(&package, approved).expect("the package");
     let output = checkout.read("terraform/output.json");
     checkout.write("terraform/output.json", &output.replace(PROD, DEV));
-    let mut other = command(checkout, endpoint, PROD, &["alias", "--env", "prod", "--branch", "main"]);
+    let mut other = command(checkout, endpoint, PROD, &["alias", "--env", "prod", "--branch", PRODUCTION]);
     run(&mut other).fails_with(&["is of another environment", DEV, PROD]);
     checkout.write("terraform/output.json", &output);
 
-    let moved = circleci(&["alias", "--env", "prod", "--json"]).json()[0].clone();
-    assert_eq!(json!([moved["alias"], moved["version"]]), json!(["main", version]));
+    let moved = of(&circleci(&["alias", "--env", "prod", "--json"]).json(), ORDERS);
+    assert_eq!(json!([moved["alias"], moved["version"]]), json!([PRODUCTION, version]));
     let gateway = circleci(&["gateway", "--env", "prod", "--json"]).json();
-    assert_eq!(version_at(endpoint, PROD, gateway["url"].as_str().expect("a URL")), version);
-    checkout.git(&["checkout", "--quiet", "main"]);
+    let url = gateway["url"].as_str().expect("a URL");
+    assert_eq!(version_at(endpoint, PROD, url, ORDERS), version);
+    assert_eq!(version_at(endpoint, PROD, url, BILLING), "1", "nothing of it was changed");
+    checkout.git(&["checkout", "--quiet", PRODUCTION]);
     dev["url"].clone()
 }
 
@@ -139,8 +137,8 @@ fn nothing_drifts(on: impl Fn(&str, &[&str]) -> Ran) {
     assert_eq!(plan["changes"], false, "{plan}");
     assert_eq!(
         plan["plan"].as_str().expect("text").matches("No changes.").count(),
-        3,
-        "functions, role, gateway: {plan}"
+        FUNCTIONS.len() + 2,
+        "functions, each one's role, gateway: {plan}"
     );
 }
 

@@ -1,7 +1,9 @@
 //! What goes and what stays. What was published, and what is left, is asked of the local AWS by plain HTTP.
 
-use crate::common::life::{FUNCTIONS, Life};
-use crate::common::send;
+use crate::common::fixture::{ORDERS, PRODUCTION};
+use crate::common::life::{API, Life};
+use crate::common::report::of;
+use crate::common::{run, send};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -9,7 +11,7 @@ use std::time::{Duration, Instant};
 
 impl Life {
     fn get(&self, path: &str) -> (u16, Value) {
-        let (status, answer) = send(&self.endpoint, "GET", &format!("{FUNCTIONS}/api-backend{path}"), &[], "");
+        let (status, answer) = send(&self.endpoint, "GET", &format!("{API}/{ORDERS}{path}"), &[], "");
         (status, serde_json::from_str(&answer).expect("JSON"))
     }
 
@@ -41,16 +43,17 @@ impl Life {
 
     /// Makes a branch, and its alias with a version of its own.
     fn branch(&self, name: &str, number: u64) {
-        self.checkout.git(&["checkout", "--quiet", "-b", name, "main"]);
+        self.checkout.git(&["checkout", "--quiet", "-b", name, PRODUCTION]);
         self.change(number);
         assert_eq!(self.run("alias").code, Some(0));
-        self.checkout.git(&["checkout", "--quiet", "main"]);
+        self.checkout.git(&["checkout", "--quiet", PRODUCTION]);
     }
 }
 
 /// What the plan says of each version: why it stays, or null.
 fn fates(report: &Value) -> BTreeMap<u64, Value> {
-    let versions = report["functions"][0]["versions"].as_array().expect("versions").iter();
+    let versions = of(report, ORDERS)["versions"].clone();
+    let versions = versions.as_array().expect("versions").iter();
     versions
         .map(|fate| (fate["version"].as_str().expect("text").parse().expect("a number"), fate["kept"].clone()))
         .collect()
@@ -68,18 +71,18 @@ fn deletes_only_what_nobody_needs() {
     life.checkout.git(&["checkout", "--quiet", "feature-1"]);
     life.change(7);
     assert_eq!(life.run("alias --weight 10").code, Some(0));
-    life.checkout.git(&["checkout", "--quiet", "main"]);
+    life.checkout.git(&["checkout", "--quiet", PRODUCTION]);
     for number in 8..=12 {
         life.publish(number);
     }
-    let pinned = r#""pinned_versions": {"api-backend": {"8": "the partner's contract"}}, "allow_dirty""#;
+    let pinned = r#""pinned_versions": {"orders": {"8": "the partner's contract"}}, "allow_dirty""#;
     life.checkout.edit("terraform/environments/local.tfvars.json", r#""allow_dirty""#, pinned);
 
     let all: Vec<_> = (1..=12).collect();
     assert_eq!(life.versions(), all);
-    let young = life.checkout.json(&["prune"]);
+    let young = life.json(&["prune"]);
     assert!(fates(&young).values().all(|kept| !kept.is_null()), "all were published today: {young}");
-    let plan = life.checkout.json(&["prune", "--keep", "2", "--older-than", "0"]);
+    let plan = life.json(&["prune", "--keep", "2", "--older-than", "0"]);
     let expected = BTreeMap::from([
         (12, json!("among the newest 2")),
         (11, json!("among the newest 2")),
@@ -88,10 +91,10 @@ fn deletes_only_what_nobody_needs() {
         (8, json!("pinned: the partner's contract")),
         (7, json!("alias `feature-1` sends 10 % to it")),
         (6, json!("alias `feature-1` points at it")),
-        (5, json!("alias `main` can be rolled back to it")),
-        (4, json!("alias `main` points at it")),
-        (3, json!("alias `main` can be rolled back to it")),
-        (2, json!("alias `main` can be rolled back to it")),
+        (5, json!("alias `trunk` can be rolled back to it")),
+        (4, json!("alias `trunk` points at it")),
+        (3, json!("alias `trunk` can be rolled back to it")),
+        (2, json!("alias `trunk` can be rolled back to it")),
         (1, Value::Null),
     ]);
     assert_eq!(fates(&plan), expected);
@@ -100,7 +103,7 @@ fn deletes_only_what_nobody_needs() {
     assert_eq!(life.versions(), all, "a plan deletes nothing");
 
     let before = life.aliases();
-    let report = life.checkout.json(&["prune", "--keep", "2", "--older-than", "0", "--yes"]);
+    let report = life.json(&["prune", "--keep", "2", "--older-than", "0", "--yes"]);
     assert_eq!(life.versions(), [2, 3, 4, 5, 6, 7, 8, 11, 12]);
     assert_eq!(life.aliases(), before);
     assert_eq!(fates(&report), expected, "what went and what stayed is the plan");
@@ -123,31 +126,30 @@ fn aliases_of_branches_that_are_gone_go_first() {
     life.change(5);
     life.says("alias", "1 -> 5");
     let by_hand = json!({"Name": "by-hand", "FunctionVersion": "1", "Description": "of no branch"}).to_string();
-    assert_eq!(send(&life.endpoint, "POST", &format!("{FUNCTIONS}/api-backend/aliases"), &[], &by_hand).0, 201);
-    let url = "/2021-10-31/functions/api-backend/url?Qualifier=gone";
+    assert_eq!(send(&life.endpoint, "POST", &format!("{API}/{ORDERS}/aliases"), &[], &by_hand).0, 201);
+    let url = "/2021-10-31/functions/orders/url?Qualifier=gone";
     assert_eq!(send(&life.endpoint, "POST", url, &[], r#"{"AuthType": "AWS_IAM"}"#).0, 201);
 
     let aliases = life.aliases();
     let line = ["prune", "--stale-branches", "--older-than", "0", "--keep", "1"];
-    life.checkout.run(&line).fails_with(&["branches of the remote `origin`", "git remote add origin"]);
+    run(&mut life.command(&line)).fails_with(&["branches of the remote `origin`", "git remote add origin"]);
     let origin = life.checkout.path("../origin.git");
     let origin = origin.to_str().expect("a path in UTF-8");
     life.checkout.git(&["init", "--quiet", "--bare", origin]);
     life.checkout.git(&["remote", "add", "origin", origin]);
-    life.checkout.run(&line).fails_with(&["has no branch"]);
-    life.checkout.git(&["push", "--quiet", "origin", "main", "kept", "gone", "also/gone"]);
-    assert_eq!(life.checkout.json(&line)["functions"][0]["aliases"], json!([]));
+    run(&mut life.command(&line)).fails_with(&["has no branch"]);
+    life.checkout.git(&["push", "--quiet", "origin", PRODUCTION, "kept", "gone", "also/gone"]);
+    assert_eq!(of(&life.json(&line), ORDERS)["aliases"], json!([]));
     life.checkout.git(&["push", "--quiet", "origin", "--delete", "gone", "also/gone"]);
-    let young = life.checkout.json(&["prune", "--stale-branches"]);
-    assert_eq!(young["functions"][0]["aliases"], json!([]), "the branch may not have been pushed yet");
-    let plan = life.checkout.json(&line);
-    let going: Vec<_> = plan["functions"][0]["aliases"].as_array().expect("aliases").iter().collect();
-    assert_eq!(going.len(), 2, "{plan}");
+    let young = life.json(&["prune", "--stale-branches"]);
+    assert_eq!(of(&young, ORDERS)["aliases"], json!([]), "the branch may not have been pushed yet");
+    let plan = life.json(&line);
+    assert_eq!(of(&plan, ORDERS)["aliases"].as_array().map(Vec::len), Some(2), "{plan}");
     assert_eq!(life.aliases(), aliases);
 
-    life.checkout.json(&[&line[..], &["--yes"]].concat());
+    life.json(&[&line[..], &["--yes"]].concat());
     let left: Vec<_> = life.aliases().into_iter().collect();
-    assert_eq!(left, [("by-hand".to_owned(), 1), ("kept".to_owned(), 2), ("main".to_owned(), 5)]);
+    assert_eq!(left, [("by-hand".to_owned(), 1), ("kept".to_owned(), 2), (PRODUCTION.to_owned(), 5)]);
     assert_eq!(life.versions(), [1, 2, 5]);
     assert_eq!(send(&life.endpoint, "GET", url, &[], "").0, 404, "the URL went with its alias");
 }
@@ -170,9 +172,9 @@ fn tears_a_branch_down() {
     assert_eq!(aliases.len(), 3);
 
     life.run("teardown").fails_with(&["no branch is named", "teardown --branch"]);
-    life.run("teardown --branch main").fails_with(&["`main` is production"]);
+    life.run("teardown --branch trunk").fails_with(&["`trunk` is production"]);
     life.run("teardown --branch feature-1").fails_with(&["nothing was removed", "--yes"]);
-    let plan = life.checkout.json(&["teardown", "--branch", "feature-1", "--dry-run"]);
+    let plan = life.json(&["teardown", "--branch", "feature-1", "--dry-run"]);
     let shared = json!("alias `feature-2` points at it");
     assert_eq!(fates(&plan), BTreeMap::from([(2, Value::Null), (3, Value::Null), (4, shared)]));
     let none = life.run("teardown --branch nothing --yes");
@@ -182,7 +184,7 @@ fn tears_a_branch_down() {
     let gone = life.run("teardown --branch feature-1 --yes");
     assert_eq!(gone.code, Some(0), "{gone}");
     let left: Vec<_> = life.aliases().into_iter().collect();
-    assert_eq!(left, [("feature-2".to_owned(), 4), ("main".to_owned(), 1)]);
+    assert_eq!(left, [("feature-2".to_owned(), 4), (PRODUCTION.to_owned(), 1)]);
     assert_eq!(life.versions(), [1, 4, 5]);
     // The version that the alias itself points at goes too, unless it is the newest.
     assert_eq!(life.run("teardown --branch feature-2 --yes").code, Some(0));
@@ -205,7 +207,7 @@ fn beside_a_release() {
     }
     let before = life.versions();
     let line = ["prune", "--yes", "--keep", "1", "--older-than", "0", "--rate", "20"];
-    let prune = life.checkout.command(&line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let prune = life.command(&line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     let deadline = Instant::now() + Duration::from_secs(30);
     while life.versions() == before {
         assert!(Instant::now() < deadline, "nothing is deleted");
@@ -214,8 +216,8 @@ fn beside_a_release() {
     let ended = prune.wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success(), "{said}");
-    assert!(said.contains("version 1: alias `main` points at it meanwhile"), "{said}");
-    assert_eq!(life.aliases()["main"], 1);
+    assert!(said.contains("version 1: alias `trunk` points at it meanwhile"), "{said}");
+    assert_eq!(life.aliases()[PRODUCTION], 1);
     assert!(life.versions().contains(&1));
     assert_eq!(life.run("invoke").code, Some(0));
 }
@@ -236,15 +238,14 @@ fn killed_at_any_point() {
         life.change(newest);
         assert_eq!(life.run("alias").code, Some(0));
         let live = life.aliases();
-        let mut child =
-            life.checkout.command(&line).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("prune");
+        let mut child = life.command(&line).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("prune");
         std::thread::sleep(Duration::from_millis(round * 400 / ROUNDS));
         child.kill().expect("it is our own");
         child.wait().expect("it is over");
         let left = life.versions();
         assert!(left.contains(&newest) && life.aliases() == live, "round {round} left {left:?}");
         interrupted += u64::from(left.len() > 2);
-        assert_eq!(life.checkout.run(&line).code, Some(0), "round {round}");
+        assert_eq!(run(&mut life.command(&line)).code, Some(0), "round {round}");
         let wanted = if round == 0 { vec![newest] } else { vec![newest - 20, newest] };
         assert_eq!((life.versions(), life.aliases()), (wanted, live), "round {round}");
     }

@@ -1,22 +1,28 @@
-//! A function with a life after its deploys, made by plain HTTP: neither Terraform nor a build may be needed for any of
+//! Functions with a life after their deploys, made by plain HTTP: neither Terraform nor a build may be needed for any of
 //! it, and what is there is seen by other eyes than the SDK's.
 
-use super::{Checkout, Ran, post, send};
+use super::fixture::{FUNCTIONS, LOCAL_ACCOUNT, ORDERS, PRODUCTION, REGION};
+use super::{Checkout, Ran, post, run, send};
 use base64::prelude::{BASE64_STANDARD, Engine};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use std::cell::RefCell;
 use std::io::{Cursor, Write};
+use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
 
-pub(crate) const FUNCTIONS: &str = "/2015-03-31/functions";
+pub(crate) const API: &str = "/2015-03-31/functions";
 pub(crate) const ROLE: &str = "arn:aws:iam::000000000000:role/first";
 
-/// A checkout whose local AWS has the function, and no alias yet.
+/// A checkout whose local AWS has its functions, and no alias yet. Most stories are about one of them, [`ORDERS`]: what
+/// names no function is about that one.
 pub(crate) struct Life {
     pub(crate) checkout: Checkout,
     pub(crate) endpoint: String,
+    /// What Terraform's output `lambdas` would hold, also where a story has taken the file away.
+    published: RefCell<Map<String, Value>>,
 }
 
 impl Life {
@@ -24,41 +30,50 @@ impl Life {
         let checkout = Checkout::new();
         checkout.run(&["local", "up"]);
         let endpoint = checkout.json(&["local", "status"])["endpoint"].as_str().expect("it runs").to_owned();
-        let life = Self { checkout, endpoint };
-        let body = json!({
-            "FunctionName": "api-backend", "Runtime": "python3.12", "Handler": "index.handler", "Role": ROLE,
-            "Code": {"ZipFile": BASE64_STANDARD.encode(package(0))}, "Timeout": 10,
-        });
-        let (status, answer) = post(&life.endpoint, FUNCTIONS, &body.to_string());
-        assert_eq!(status, 201, "{answer}");
+        let life = Self { checkout, endpoint, published: RefCell::default() };
+        FUNCTIONS.iter().for_each(|function| life.make(function));
         life
+    }
+
+    /// A function that the local AWS does not have yet.
+    fn make(&self, function: &str) {
+        let body = json!({
+            "FunctionName": function, "Runtime": "python3.12", "Handler": "index.handler", "Role": ROLE,
+            "Code": {"ZipFile": BASE64_STANDARD.encode(package(function, 0))}, "Timeout": 10,
+        });
+        let (status, answer) = post(&self.endpoint, API, &body.to_string());
+        assert_eq!(status, 201, "{answer}");
     }
 
     /// What a build and an apply leave: another version, its package, and Terraform's outputs.
     pub(crate) fn publish(&self, number: u64) {
-        let package = package(number);
+        self.publish_of(ORDERS, number);
+    }
+
+    pub(crate) fn publish_of(&self, function: &str, number: u64) {
+        let package = package(function, number);
         let digest = BASE64_STANDARD.encode(Sha256::digest(&package));
         let body = json!({"ZipFile": BASE64_STANDARD.encode(&package), "Publish": true});
-        let path = format!("{FUNCTIONS}/api-backend/code");
-        let (status, answer) = send(&self.endpoint, "PUT", &path, &[], &body.to_string());
+        let (status, answer) = send(&self.endpoint, "PUT", &format!("{API}/{function}/code"), &[], &body.to_string());
         let answer: Value = serde_json::from_str(&answer).expect("JSON");
         assert_eq!((status, answer["Version"].as_str()), (200, Some(&*number.to_string())), "{answer}");
-        let zip = self.checkout.path("target/lambda/api-backend/lambda.zip");
+        let zip = self.checkout.path(&zip_of(function));
         std::fs::create_dir_all(zip.parent().expect("a folder")).expect("a folder");
         std::fs::write(zip, package).expect("a package");
-        let arn = "arn:aws:lambda:us-east-1:000000000000:function:api-backend";
         let lambda = json!({
-            "lambda_name": "api-backend", "lambda_version": number.to_string(), "lambda_arn": arn,
+            "lambda_name": function, "lambda_version": number.to_string(),
+            "lambda_arn": format!("arn:aws:lambda:{REGION}:{LOCAL_ACCOUNT}:function:{function}"),
             "code_sha256": digest, "role_arn": ROLE,
         });
-        let output = json!({"lambdas": {"value": {"api-backend": lambda}}});
+        self.published.borrow_mut().insert(function.to_owned(), lambda);
+        let output = json!({"lambdas": {"value": *self.published.borrow()}});
         self.checkout.write("terraform/output.json", &output.to_string());
     }
 
     /// A new commit whose version is `number`.
     pub(crate) fn change(&self, number: u64) {
         self.publish(number);
-        self.checkout.write("api-backend/CHANGES", &number.to_string());
+        self.checkout.write("orders/CHANGES", &number.to_string());
         self.checkout.commit(&format!("change {number}"));
     }
 
@@ -67,29 +82,48 @@ impl Life {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().to_str().expect("a path in UTF-8");
         self.checkout.git(&["clone", "--quiet", ".", path]);
-        for name in ["terraform/output.json", "target/lambda/api-backend/lambda.zip"] {
-            let copy = folder.path().join(name);
+        let published = self.published.borrow();
+        let packages = published.keys().map(|function| zip_of(function));
+        for name in packages.chain(["terraform/output.json".to_owned()]) {
+            let copy = folder.path().join(&name);
             std::fs::create_dir_all(copy.parent().expect("a folder")).expect("a folder");
-            std::fs::copy(self.checkout.path(name), copy).expect("a copy");
+            std::fs::copy(self.checkout.path(&name), copy).expect("a copy");
         }
         folder
     }
 
+    /// A command about the one function.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        self.checkout.command(&[arguments, &["--function", ORDERS]].concat())
+    }
+
     pub(crate) fn run(&self, line: &str) -> Ran {
-        self.checkout.run(&line.split(' ').collect::<Vec<_>>())
+        run(&mut self.command(&line.split(' ').collect::<Vec<_>>()))
+    }
+
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        run(self.command(arguments).arg("--json")).json()
     }
 
     /// What a command that succeeds says at last.
     #[track_caller]
     pub(crate) fn says(&self, line: &str, words: &str) {
         let ran = self.run(line);
-        assert_eq!((ran.code, ran.stdout.trim()), (Some(0), format!("api-backend  main: {words}").as_str()), "{ran}");
+        assert_eq!(
+            (ran.code, ran.stdout.trim()),
+            (Some(0), format!("{ORDERS}  {PRODUCTION}: {words}").as_str()),
+            "{ran}"
+        );
     }
 
-    /// The alias as the local AWS itself has it: version, weights, versions before, versions rolled back.
+    /// Production's alias as the local AWS itself has it: version, weights, versions before, versions rolled back.
     pub(crate) fn alias(&self) -> Value {
-        let path = format!("{FUNCTIONS}/api-backend/aliases/main");
-        let (status, answer) = send(&self.endpoint, "GET", &path, &[], "");
+        self.alias_of(ORDERS, PRODUCTION)
+    }
+
+    /// The same for any. This is the one place where a test reads a release record.
+    pub(crate) fn alias_of(&self, function: &str, name: &str) -> Value {
+        let (status, answer) = send(&self.endpoint, "GET", &format!("{API}/{function}/aliases/{name}"), &[], "");
         assert_eq!(status, 200, "{answer}");
         let alias: Value = serde_json::from_str(&answer).expect("JSON");
         let record: Value = serde_json::from_str(alias["Description"].as_str().expect("text")).expect("a record");
@@ -99,12 +133,12 @@ impl Life {
         json!([alias["FunctionVersion"], weights, record["previous"], rolled_back])
     }
 
-    /// What Lambda would have told CloudWatch of a version behind `main`.
+    /// What Lambda would have told CloudWatch of a version behind production's alias.
     pub(crate) fn measured(&self, version: u64, invocations: u32, errors: u32, duration_ms: u32) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
         let dimensions = json!([
-            {"Name": "FunctionName", "Value": "api-backend"},
-            {"Name": "Resource", "Value": "api-backend:main"},
+            {"Name": "FunctionName", "Value": ORDERS},
+            {"Name": "Resource", "Value": format!("{ORDERS}:{PRODUCTION}")},
             {"Name": "ExecutedVersion", "Value": version.to_string()},
         ]);
         let datum = |metric: &str, value: u32, count: u32| {
@@ -130,13 +164,17 @@ impl Life {
     }
 }
 
-/// A function that needs no compiler: it says its number, and fails when it is asked to.
-fn package(number: u64) -> Vec<u8> {
+fn zip_of(function: &str) -> String {
+    format!("target/lambda/{function}/lambda.zip")
+}
+
+/// A function that needs no compiler: it answers its smoke test, says its number, and fails when it is asked to.
+fn package(function: &str, number: u64) -> Vec<u8> {
     let code = format!(
         "import json\n\
          def handler(event, context):\n    print('asked', json.dumps(event))\n    if event.get('fail'):\n        \
          raise ValueError('as asked')\n    \
-         return {{'statusCode': 200, 'body': json.dumps({{'status': 'ok', 'number': {number}, 'n': event.get('n')}})}}\n"
+         return {{'statusCode': 200, 'body': json.dumps({{'status': 'ok', 'function': '{function}', 'number': {number}, 'n': event.get('n')}})}}\n"
     );
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     zip.start_file("index.py", SimpleFileOptions::default()).expect("an entry");

@@ -1,6 +1,11 @@
-//! A checkout of this workspace to run the real `xtask` in, apart from the one that the tests are built from.
+//! A checkout to run the real `xtask` in, apart from the one that the tests are built from: of the fixture, which stays as
+//! it is whatever becomes of the real workspace, or of that as it is.
 
+pub(crate) mod fixture;
 pub(crate) mod life;
+pub(crate) mod report;
+
+use fixture::PRODUCTION;
 
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -10,10 +15,11 @@ use std::net::TcpStream;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use tempfile::TempDir;
 
-/// A copy of the workspace with a git repository of its own, one commit on `main`, and its own local AWS once a command
-/// starts one. Dropped, it stops that.
+/// A copy of a workspace with a git repository of its own, one commit on its production branch, and its own local AWS
+/// once a command starts one. Dropped, it stops that.
 #[derive(Debug)]
 pub(crate) struct Checkout {
     root: PathBuf,
@@ -39,18 +45,35 @@ pub(crate) struct Ran {
 }
 
 impl Checkout {
-    /// In a folder of its own, removed afterwards.
+    /// Of the fixture, in a folder of its own, removed afterwards.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let root = folder.path().canonicalize().expect("the folder exists").join("checkout");
         let checkout = Self { root, cargo_target: None, _kept: Kept::Folder(folder) };
-        checkout.fill();
+        checkout.fill_with_fixture();
         checkout
     }
 
-    /// Always in the same folder for a test of this name: the compiler is told of the checkout's path (to remap it), so in
-    /// another folder every dependency of a function would be compiled anew. Two runs at once wait for each other.
+    /// Of the fixture, for a test that has Terraform apply it: see [`Self::in_fixed_folder`].
     pub(crate) fn for_builds(name: &str) -> Self {
+        let checkout = Self::in_fixed_folder(name);
+        checkout.fill_with_fixture();
+        checkout
+    }
+
+    /// Of the real workspace as it is, with what is not committed.
+    pub(crate) fn of_the_workspace(name: &str) -> Self {
+        let checkout = Self::in_fixed_folder(name);
+        checkout.fill(|name| Some(name));
+        let production = checkout.metadata()["metadata"]["lambda"]["production"].as_str().expect("a branch").to_owned();
+        checkout.begin(&production);
+        checkout
+    }
+
+    /// Always in the same folder for a test of this name. The compiler is told of the checkout's path (to remap it), so in
+    /// another folder every dependency of a function would be compiled anew; and Terraform's provider has 600 MB, which
+    /// where there is no mirror would be downloaded for every run. Two runs at once wait for each other.
+    fn in_fixed_folder(name: &str) -> Self {
         let base = workspace().join("target/e2e").join(name);
         fs::create_dir_all(&base).expect("a folder for the checkout");
         let lock = File::create(base.join("lock")).expect("a lock file");
@@ -62,26 +85,13 @@ impl Checkout {
             checkout.run(&["local", "down"]);
             fs::remove_dir_all(&checkout.root).expect("the checkout of an earlier run can be removed");
         }
-        checkout.fill();
-        // Terraform's provider has 600 MB; where there is no mirror it would be downloaded for every run.
         let providers = base.join("providers");
         fs::create_dir_all(&providers).expect("a folder for providers");
-        let data = checkout.root.join("target/terraform/local");
-        fs::create_dir_all(&data).expect("a folder for Terraform's data");
-        symlink(providers, data.join("providers")).expect("a link to the providers");
-        checkout
-    }
-
-    /// With a function of one line and no dependency, which builds in seconds, in the place of the sample.
-    pub(crate) fn with_tiny_function() -> Self {
-        let checkout = Self::new();
-        let manifest = checkout.read("api-backend/Cargo.toml");
-        let (kept, _) = manifest.split_once("[dependencies]").expect("the sample has dependencies");
-        checkout.write("api-backend/Cargo.toml", kept);
-        fs::remove_dir_all(checkout.path("api-backend/src")).expect("the sample has a source");
-        checkout.write("api-backend/src/main.rs", "fn main() {\n    println!(\"first\");\n}\n");
-        checkout.lock_dependencies();
-        checkout.commit("a tiny function");
+        for environment in ["local", "dev", "prod"] {
+            let data = checkout.root.join("target/terraform").join(environment);
+            fs::create_dir_all(&data).expect("a folder for Terraform's data");
+            symlink(&providers, data.join("providers")).expect("a link to the providers");
+        }
         checkout
     }
 
@@ -94,11 +104,29 @@ impl Checkout {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    fn fill(&self) {
+    /// What cargo says of the workspace, by another way than the command's own.
+    pub(crate) fn metadata(&self) -> Value {
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        clean(&mut command);
+        command.args(["metadata", "--format-version", "1", "--no-deps", "--offline"]).current_dir(&self.root);
+        run(&mut command).json()
+    }
+
+    fn fill_with_fixture(&self) {
+        self.fill(fixture::place);
+        // The compiler that is here: neither another pin nor another toolchain makes the fixture a workspace to warn of.
+        let branch = format!("production = \"{PRODUCTION}\"\n");
+        self.edit("Cargo.toml", &branch, &format!("{branch}rustc = \"{}\"\n", rustc()));
+        self.begin(PRODUCTION);
+    }
+
+    /// Copies the real workspace's files to where `place` says, if it gives them one.
+    fn fill(&self, place: impl Fn(&str) -> Option<&str>) {
         let from = workspace();
         let list = git_in(&from, &["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
         for name in list.split('\0').filter(|name| !name.is_empty()) {
-            let (source, copy) = (from.join(name), self.root.join(name));
+            let Some(place) = place(name) else { continue };
+            let (source, copy) = (from.join(name), self.root.join(place));
             // Git also lists what was deleted but not committed.
             if source.is_file() {
                 fs::create_dir_all(copy.parent().expect("a file has a folder")).expect("a folder");
@@ -110,7 +138,10 @@ impl Checkout {
         fs::create_dir_all(&tools).expect("a folder for tools");
         fs::create_dir_all(self.root.join("target")).expect("a folder for what is built");
         symlink(tools, self.root.join("target/tools")).expect("a link to the tools");
-        self.git(&["init", "--quiet", "--initial-branch=main"]);
+    }
+
+    fn begin(&self, branch: &str) {
+        self.git(&["init", "--quiet", &format!("--initial-branch={branch}")]);
         self.commit("the workspace as it is");
     }
 
@@ -263,6 +294,16 @@ fn clean(command: &mut Command) {
 /// The checkout that the tests are built from.
 pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_path_buf()
+}
+
+/// The compiler of this machine, as `rustc --version` numbers it.
+pub(crate) fn rustc() -> &'static str {
+    static RELEASE: OnceLock<String> = OnceLock::new();
+    RELEASE.get_or_init(|| {
+        let said = Command::new("rustc").arg("--version").output().expect("rustc can be run").stdout;
+        let said = String::from_utf8(said).expect("a text");
+        said.split(' ').nth(1).expect("a release").to_owned()
+    })
 }
 
 fn git_in(folder: &Path, arguments: &[&str]) -> String {
