@@ -181,8 +181,11 @@ impl Context {
             if record.canary {
                 record.line[0] = entry;
             } else {
+                // What was rolled back stays so, but for this release itself.
+                let here = record.live().clone();
+                record.line.retain(|other| *other == here || !undone(other));
+                record.live = record.line.iter().position(|other| *other == here).unwrap_or_default() + 1;
                 record.line.insert(0, entry);
-                record.live += 1;
                 record.canary = true;
             }
         } else {

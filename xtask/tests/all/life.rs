@@ -28,7 +28,7 @@ fn rolls_back_and_forward() {
     assert_eq!(life.alias(), json!(["3", {}, ["2", "1"], ["5", "4"]]));
     life.says("rollback --to 3", "3, as before");
     life.says("rollback --steps 2", "3 -> 1");
-    life.run("rollback").fails_with(&["stays at version 1", "names no version before", "--to"]);
+    life.run("rollback").fails_with(&["stays at version 1", "names no release before", "--to"]);
     life.run("rollback --to 9").fails_with(&["version 9 does not exist", "status"]);
     life.says("rollback --to 5", "1 -> 5");
     assert_eq!(life.alias(), json!(["5", {}, ["4", "3", "2", "1"], []]));
@@ -36,7 +36,7 @@ fn rolls_back_and_forward() {
     // A version that was deleted is named, and the next one.
     let path = format!("{API}/{ORDERS}?Qualifier=4");
     assert_eq!(send(&life.endpoint, "DELETE", &path, &[], "").0, 204);
-    life.run("rollback").fails_with(&["version 4 does not exist", "rollback --to 3"]);
+    life.run("rollback").fails_with(&["version 4 does not exist", "rollback --to r3"]);
     life.says("rollback --to 3", "5 -> 3");
 
     // The same release does not undo it by accident; a new one goes on from what is live.
@@ -51,9 +51,9 @@ fn rolls_back_and_forward() {
     assert_eq!(life.alias(), json!(["6", {}, ["3", "2", "1"], []]));
 
     let history = life.json(&["history"]);
-    let history = of(&history, ORDERS);
-    let entries = history["entries"].as_array().expect("entries");
-    let entries: Vec<_> = entries.iter().map(|entry| (entry["version"].as_str(), entry["was"].as_str())).collect();
+    let releases = history["releases"].as_array().expect("releases");
+    let entries: Vec<_> = releases.iter().map(|release| &release["functions"][0]).collect();
+    let entries: Vec<_> = entries.iter().map(|at| (at["version"].as_str(), at["was"].as_str())).collect();
     assert_eq!(entries[..2], [(Some("6"), Some("live")), (Some("3"), Some("before"))]);
 }
 

@@ -126,11 +126,16 @@ impl Life {
         let (status, answer) = send(&self.endpoint, "GET", &format!("{API}/{function}/aliases/{name}"), &[], "");
         assert_eq!(status, 200, "{answer}");
         let alias: Value = serde_json::from_str(&answer).expect("JSON");
-        let record: Value = serde_json::from_str(alias["Description"].as_str().expect("text")).expect("a record");
+        // Branch, commit, then a word for each release, newest first: a mark, what names it, and the version.
+        let record = alias["Description"].as_str().expect("text");
+        let words: Vec<_> = record.split(' ').skip(2).filter(|word| !word.starts_with('%') && *word != "~").collect();
+        let live = words.iter().position(|word| word.starts_with('*')).unwrap_or_else(|| panic!("no record: {record}"));
+        let version =
+            |word: &&str| word.rsplit([':', '*']).next().map(|version| version.trim_end_matches('!').to_owned());
+        let versions = |words: &[&str]| words.iter().map(version).collect::<Vec<_>>();
         let weights = &alias["RoutingConfig"]["AdditionalVersionWeights"];
         let weights = if weights.is_null() { json!({}) } else { weights.clone() };
-        let rolled_back = if record["rolled_back"].is_null() { json!([]) } else { record["rolled_back"].clone() };
-        json!([alias["FunctionVersion"], weights, record["previous"], rolled_back])
+        json!([alias["FunctionVersion"], weights, versions(&words[live + 1..]), versions(&words[..live])])
     }
 
     /// What Lambda would have told CloudWatch of a version behind production's alias.
