@@ -44,10 +44,13 @@ fn a_fresh_clone_deploys_it() {
     // At the gateway some function answers what its smoke test asks, unless it asks first who is there.
     let url = deployed[0]["url"].as_str().expect("production has a URL");
     let host = url.strip_prefix("http://").and_then(|rest| rest.split('/').next()).expect("a URL with a host");
+    let (api, _) = host.split_once(".execute-api.localhost").expect("a gateway of the local AWS");
     let local = checkout.json(&["local", "status"]);
     let [endpoint, account] = ["endpoint", "account"].map(|name| local[name].as_str().expect("it runs"));
     let questions: Vec<_> = functions.iter().filter_map(|(_, folder)| question(&checkout, folder)).collect();
-    let answers: Vec<_> = questions.iter().map(|(path, _)| get(endpoint, account, host, path)).collect();
+    // MiniStack answers `/health` itself, whatever host it is asked as; below this path it does not.
+    let ask = |path: &str| get(endpoint, account, "localhost", &format!("/_aws/execute-api/{api}/$default{path}"));
+    let answers: Vec<_> = questions.iter().map(|(path, _)| ask(path)).collect();
     let is_answer = |(status, wanted): (u16, &Value)| *wanted == status || matches!(status, 401 | 403);
     let statuses = answers.iter().map(|(status, _)| *status);
     assert!(
