@@ -136,9 +136,14 @@ fn described(alias: Alias, there: &BTreeSet<Version>, url: Option<FunctionUrl>, 
     let record = Record::of(&alias);
     let newest = record.as_ref().map(|record| record.newest().clone());
     let commit = newest.as_ref().and_then(|newest| newest.commit.clone());
+    // A release that did not change the function brought no version: each is listed where it changed.
     let versions = |of: fn(&Record) -> &[Entry]| {
-        record.as_ref().map(|record| of(record).iter().map(|entry| entry.version).collect()).unwrap_or_default()
+        let mut versions: Vec<_> = record.iter().flat_map(of).map(|entry| entry.version).collect();
+        versions.dedup();
+        versions.retain(|version| *version != alias.version);
+        versions
     };
+    let (rolled_back, previous) = (versions(Record::ahead), versions(Record::behind));
     AliasStatus {
         drift: drift(&alias, there),
         split: alias.split(),
@@ -148,8 +153,8 @@ fn described(alias: Alias, there: &BTreeSet<Version>, url: Option<FunctionUrl>, 
         commit,
         commit_of: record.as_ref().map(|record| record.line[0].version),
         dirty: newest.map(|newest| newest.dirty),
-        rolled_back: versions(Record::ahead),
-        previous: versions(Record::behind),
+        rolled_back,
+        previous,
         weights: alias.weights.into_iter().map(|(version, weight)| (version.to_string(), weight)).collect(),
         version: alias.version,
         alias: alias.name,

@@ -1,6 +1,6 @@
 //! What comes after a deploy: canaries, rollbacks, calls.
 
-use crate::common::fixture::{LOCAL_ACCOUNT, ORDERS, PRODUCTION};
+use crate::common::fixture::{BILLING, LOCAL_ACCOUNT, ORDERS, PRODUCTION};
 use crate::common::life::{API, Life};
 use crate::common::report::of;
 use crate::common::{Ran, run, send};
@@ -287,4 +287,62 @@ fn status_fits_the_terminal() {
     assert!(ran.stdout.contains("and 3 older ones"), "{ran}");
     let status = life.json(&["status"]);
     assert_eq!(of(&status, ORDERS)["versions"].as_array().map(Vec::len), Some(23));
+}
+
+/// Both functions: a release changes one, the other, or both; what is taken back is the set.
+#[test]
+fn releases_move_together() {
+    let life = Life::new();
+    let publish = |function: &str, number: u64| life.publish_of(function, number);
+    let all = |line: &str| {
+        let ran = life.checkout.run(&line.split(' ').collect::<Vec<_>>());
+        assert_eq!(ran.code, Some(0), "{ran}");
+        ran
+    };
+    let live = || [BILLING, ORDERS].map(|function| life.alias_of(function, PRODUCTION)[0].clone());
+    let change = |text: &str, published: &[(&str, u64)]| {
+        published.iter().for_each(|(function, number)| publish(function, *number));
+        life.checkout.write("CHANGES", text);
+        life.checkout.commit(text);
+    };
+    change("both", &[(BILLING, 1), (ORDERS, 1)]);
+    all("alias");
+    change("billing alone", &[(BILLING, 2)]);
+    all("alias");
+    change("orders alone", &[(ORDERS, 2)]);
+    all("alias");
+    assert_eq!(live(), ["2", "2"]);
+
+    // What a dry run says is what the run then reports.
+    let planned = life.checkout.json(&["rollback", "--dry-run"]);
+    assert_eq!(live(), ["2", "2"], "a dry run moves nothing");
+    assert_eq!(life.checkout.json(&["rollback"]), planned);
+    assert_eq!(live(), ["2", "1"]);
+    all("rollback");
+    assert_eq!(live(), ["1", "1"]);
+    all("rollback --to r3");
+    assert_eq!(live(), ["2", "2"]);
+    life.checkout.run(&["rollback", "--to", "1"]).fails_with(&["several functions", "--function", "r4"]);
+
+    // One on purpose: the set is mixed, and said to be.
+    life.run("rollback --to r2");
+    assert_eq!(live(), ["2", "1"]);
+    let mixed = life.checkout.json(&["status"])["mixed"][0].as_str().expect("a sentence").to_owned();
+    assert!(mixed.contains("`billing` is at r3") && mixed.contains("`orders` is at r2"), "{mixed}");
+    let history = life.checkout.json(&["history"]);
+    let releases: Vec<_> = history["releases"].as_array().expect("releases").iter().collect();
+    let subjects: Vec<_> = releases.iter().map(|release| release["subject"].as_str().expect("a subject")).collect();
+    assert_eq!(subjects, ["orders alone", "billing alone", "both"]);
+
+    // One that is refused keeps all where they are.
+    all("rollback --to r3");
+    let before = [BILLING, ORDERS].map(|function| life.alias_of(function, PRODUCTION));
+    change("both again", &[(BILLING, 3), (ORDERS, 3)]);
+    let path = format!("{API}/{ORDERS}/aliases/{PRODUCTION}");
+    let theirs = json!({"RoutingConfig": {"AdditionalVersionWeights": {"1": 0.5}}}).to_string();
+    assert_eq!(send(&life.endpoint, "PUT", &path, &[], &theirs).0, 200);
+    life.checkout.run(&["alias"]).fails_with(&["alias `trunk` of `orders` stays", "50 % to 1", "promote"]);
+    assert_eq!(life.alias_of(BILLING, PRODUCTION), before[0]);
+    all("alias --force");
+    assert_eq!(live(), ["3", "3"]);
 }
