@@ -79,7 +79,7 @@ pub(crate) fn ensure(roots: &Roots<'_>) -> Result<()> {
         }
         bail_hint!(
             format!("run `cargo xtask bootstrap --env {}` once, as an administrator of the account", environment.name);
-            "account {} is not prepared: these credentials reach no bucket `{}`", environment.account(), environment.bucket()
+            "account {} is not prepared: it has no bucket `{}`", environment.account(), environment.bucket()
         );
     }
     let root = root(roots);

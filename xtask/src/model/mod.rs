@@ -9,6 +9,7 @@ pub(crate) mod elf;
 pub(crate) mod forecast;
 pub(crate) mod moves;
 pub(crate) mod package;
+pub(crate) mod partition;
 pub(crate) mod promote;
 pub(crate) mod prune;
 pub(crate) mod record;

@@ -21,33 +21,19 @@ pub(crate) fn client(url: Option<&str>) -> SharedHttpClient {
     })
 }
 
-/// Sends a request without a body, as [`send`] does.
-pub(crate) fn request(method: &str, url: &str, patience: Duration) -> Result<(u16, Vec<u8>)> {
-    send(method, url, &[], "", patience)
-}
-
-/// Sends a request, and gives status and body of the answer.
+/// Sends a request without a body, and gives status and body of the answer.
 ///
 /// # Errors
 /// No answer within `patience`, or no connection; any status is an answer.
-pub(crate) fn send(
-    method: &str,
-    url: &str,
-    headers: &[(&str, &str)],
-    body: &str,
-    patience: Duration,
-) -> Result<(u16, Vec<u8>)> {
+pub(crate) fn request(method: &str, url: &str, patience: Duration) -> Result<(u16, Vec<u8>)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut connector = Connector::builder().tls_provider(TLS);
         connector.set_proxy_config(Some(proxy(url)));
         let connector = connector.build();
-        let mut request = HttpRequest::new(SdkBody::from(body));
+        let mut request = HttpRequest::new(SdkBody::empty());
         request.set_method(method).map_err(|error| anyhow!("{error}"))?;
         request.set_uri(url).map_err(|error| anyhow!("{error}"))?;
-        for (name, value) in headers {
-            request.headers_mut().insert((*name).to_owned(), (*value).to_owned());
-        }
         let work = async {
             let response = connector.call(request).await.with_context(|| format!("cannot reach `{url}`"))?;
             let status = response.status().as_u16();

@@ -1,19 +1,16 @@
 //! An account of AWS: the caller's credentials, or those that CircleCI's token is exchanged for.
 
+use super::signed::{Request, found};
 use super::{Aws, failed, retries, runtime, timeouts};
 use crate::error::Hint;
+use crate::model::partition::Partition;
 use crate::model::settings::Settings;
 use crate::tools::http;
 use anyhow::{Context, Result, anyhow};
 use aws_config::SdkConfig;
-use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_sdk_sts::types::Credentials as Temporary;
-use aws_sigv4::http_request::{PayloadChecksumKind, SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
-use std::time::{Duration, SystemTime};
-
-const ANSWER: Duration = Duration::from_secs(30);
+use std::time::SystemTime;
 
 /// CircleCI's identity token (<https://circleci.com/docs/openid-connect-tokens/>).
 const TOKEN: &str = "CIRCLE_OIDC_TOKEN_V2";
@@ -48,7 +45,9 @@ impl Account {
         }
         // No credentials: this one call is made with the token alone.
         let sdk = runtime.block_on(defaults.no_credentials().load());
-        let found = exchange(&runtime, &sdk, &format!("arn:aws:iam::{}:role/{role}", settings.account_id), token)?;
+        let partition = Partition::of(&settings.region).name;
+        let role = format!("arn:{partition}:iam::{}:role/{role}", settings.account_id);
+        let found = exchange(&runtime, &sdk, &role, token)?;
         let expiry = SystemTime::try_from(found.expiration).ok();
         let (id, secret, session) = (found.access_key_id, found.secret_access_key, found.session_token);
         let credentials = Credentials::new(&id, &secret, Some(session.clone()), expiry, "CircleCI");
@@ -86,37 +85,14 @@ impl Aws {
 
     /// Whether the HTTP API exists.
     pub(crate) fn has_api(&self, id: &str) -> Result<bool> {
-        let region = self.region();
-        let base = self.sdk.endpoint_url().map_or_else(
-            || format!("https://apigateway.{region}.amazonaws.com"),
-            |endpoint| endpoint.trim_end_matches('/').to_owned(),
-        );
-        Ok(self.signed("apigateway", "GET", &format!("{base}/v2/apis/{id}"), "")?.0 == 200)
-    }
-
-    pub(super) fn region(&self) -> &str {
-        self.sdk.region().map_or("us-east-1", AsRef::as_ref)
-    }
-
-    /// One signed request to a service for which an SDK would be a long build and no help.
-    pub(super) fn signed(&self, service: &str, method: &str, url: &str, body: &str) -> Result<(u16, String)> {
-        let provider = self.sdk.credentials_provider().context("there are no credentials")?;
-        let credentials = self.runtime.block_on(provider.provide_credentials()).context("there are no credentials")?;
-        let identity = credentials.into();
-        let mut settings = SigningSettings::default();
-        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-        let parameters = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(self.region())
-            .name(service)
-            .time(SystemTime::now())
-            .settings(settings)
-            .build()?
-            .into();
-        let request = SignableRequest::new(method, url, std::iter::empty(), SignableBody::Bytes(body.as_bytes()))?;
-        let signature = sign(request, &parameters)?.into_parts().0;
-        let headers: Vec<_> = signature.headers().collect();
-        let (status, answer) = http::send(method, url, &headers, body, ANSWER)?;
-        Ok((status, String::from_utf8_lossy(&answer).into_owned()))
+        let request = Request {
+            service: "apigateway",
+            method: "GET",
+            endpoint: self.endpoint("apigateway"),
+            path: format!("/v2/apis/{id}"),
+            body: String::new(),
+        };
+        let answer = found(&format!("cannot tell whether the HTTP API `{id}` is there"), self.signed(request))?;
+        Ok(answer.is_some())
     }
 }

@@ -1,8 +1,9 @@
 //! The bucket that holds Terraform's state.
 
-use super::{Aws, seconds_since_epoch};
-use crate::error::bail_hint;
-use anyhow::{Context, Result, bail};
+use super::signed::{Refused, Request, found};
+use super::{Aws, code, failed, seconds_since_epoch, status};
+use crate::error::Hint;
+use anyhow::{Context, Result};
 use aws_smithy_xml::decode::{Document, try_data};
 
 /// Something in the bucket.
@@ -14,9 +15,16 @@ pub(crate) struct Object {
 }
 
 impl Aws {
-    /// Whether these credentials reach the bucket.
+    /// Whether the bucket is there. Asked for an empty list, S3 says why where it refuses; a `HeadBucket` needs the same
+    /// permission and is answered without a word (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>).
     pub(crate) fn has_bucket(&self, bucket: &str) -> Result<bool> {
-        Ok(self.signed("s3", "HEAD", &self.bucket_url(bucket), "")?.0 == 200)
+        let what = format!("cannot tell whether bucket `{bucket}` is there");
+        match self.s3("GET", bucket, "?list-type=2&max-keys=0", "") {
+            Err(error) if status(&error) == Some(403) => Err(failed(&what, &error)).hint(
+                "these credentials need `s3:ListBucket` on it; where they have that, the bucket is another account's, and only another `project` in `Cargo.toml` helps",
+            ),
+            answer => Ok(found(&what, answer)?.is_some()),
+        }
     }
 
     /// Makes the bucket for Terraform's state, unless it is there. Terraform itself can't: it wants to write there first.
@@ -28,43 +36,31 @@ impl Aws {
                 "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
             ),
         };
-        let (status, answer) = self.signed("s3", "PUT", &self.bucket_url(bucket), &body)?;
-        if status == 200 || answer.contains("BucketAlreadyOwnedByYou") {
-            return Ok(());
+        let Err(error) = self.s3("PUT", bucket, "", &body) else { return Ok(()) };
+        let refused = Err(failed(&format!("cannot make bucket `{bucket}`"), &error));
+        match (code(&error), status(&error)) {
+            (Some("BucketAlreadyOwnedByYou"), _) => Ok(()),
+            (Some("BucketAlreadyExists"), _) => {
+                refused.hint("names of buckets are the whole world's; choose another `project` in `Cargo.toml`")
+            }
+            (_, Some(403)) => refused.hint("`bootstrap` is for an administrator of the account"),
+            _ => refused,
         }
-        bail_hint!(
-            "check what these credentials may do; `bootstrap` is for an administrator of the account";
-            "AWS refused to make bucket `{bucket}`: status {status}: {answer}"
-        )
     }
 
     /// What lies under a prefix of plain characters; nothing where there is no bucket yet.
     pub(crate) fn objects(&self, bucket: &str, prefix: &str) -> Result<Vec<Object>> {
         let mut objects = Vec::new();
-        let mut query = format!("?list-type=2&prefix={}", prefix.replace('/', "%2F"));
+        let first = format!("?list-type=2&prefix={}", prefix.replace('/', "%2F"));
+        let mut query = first.clone();
         loop {
-            let url = format!("{}{query}", self.bucket_url(bucket));
-            let (status, answer) = self.signed("s3", "GET", &url, "")?;
-            if status == 404 {
-                return Ok(objects);
-            }
-            if status != 200 {
-                bail_hint!(
-                    "check that these credentials may call `s3:ListBucket`";
-                    "cannot list bucket `{bucket}`: status {status}: {answer}"
-                );
-            }
+            let answer = found(&format!("cannot list bucket `{bucket}`"), self.s3("GET", bucket, &query, ""))?;
+            let Some(answer) = answer else { return Ok(objects) };
             let last =
                 page(&answer, &mut objects).with_context(|| format!("S3's answer is not understood: {answer}"))?;
             // S3 lists in the order of the keys, so the last one is a place to go on from.
             match objects.last().filter(|_| !last) {
-                Some(object) => {
-                    query = format!(
-                        "?list-type=2&prefix={}&start-after={}",
-                        prefix.replace('/', "%2F"),
-                        object.key.replace('/', "%2F")
-                    );
-                }
+                Some(object) => query = format!("{first}&start-after={}", object.key.replace('/', "%2F")),
                 None => return Ok(objects),
             }
         }
@@ -72,18 +68,18 @@ impl Aws {
 
     /// Deletes an object; nothing to do where there is none.
     pub(crate) fn delete_object(&self, bucket: &str, key: &str) -> Result<()> {
-        let url = format!("{}/{key}", self.bucket_url(bucket).trim_end_matches('/'));
-        match self.signed("s3", "DELETE", &url, "")? {
-            (200 | 204 | 404, _) => Ok(()),
-            (status, answer) => bail!("cannot delete `{key}` from bucket `{bucket}`: status {status}: {answer}"),
-        }
+        found(&format!("cannot delete `{key}` from bucket `{bucket}`"), self.s3("DELETE", bucket, key, ""))?;
+        Ok(())
     }
 
-    fn bucket_url(&self, bucket: &str) -> String {
-        match self.sdk.endpoint_url() {
-            Some(endpoint) => format!("{}/{bucket}", endpoint.trim_end_matches('/')),
-            None => format!("https://{bucket}.s3.{}.amazonaws.com/", self.region()),
-        }
+    /// One request about a bucket, or what is in it. Its name is part of the host
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>), for which an emulator has no DNS.
+    fn s3(&self, method: &'static str, bucket: &str, rest: &str, body: &str) -> Result<String, Refused> {
+        let (endpoint, path) = match self.sdk.endpoint_url() {
+            Some(_) => (self.endpoint("s3"), format!("/{bucket}/{rest}")),
+            None => (self.endpoint(&format!("{bucket}.s3")), format!("/{rest}")),
+        };
+        self.signed(Request { service: "s3", method, endpoint, path, body: body.to_owned() })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What CloudWatch counted. One call of one service, so it is made by hand rather than with another SDK.
 
-use super::Aws;
+use super::signed::Request;
+use super::{Aws, failed};
 use crate::error::bail_hint;
 use crate::model::canary::Measured;
 use crate::model::version::Version;
@@ -48,17 +49,16 @@ impl Aws {
                 let _ = write!(query, "&{dimension}.Name={name}&{dimension}.Value={}", encoded(value));
             }
         }
-        let base = self.sdk.endpoint_url().map_or_else(
-            || format!("https://monitoring.{}.amazonaws.com", self.region()),
-            |endpoint| endpoint.trim_end_matches('/').to_owned(),
-        );
-        let (status, answer) = self.signed("monitoring", "GET", &format!("{base}/?{query}"), "")?;
-        if status != 200 {
-            bail_hint!(
-                "check that these credentials may call `cloudwatch:GetMetricData`";
-                "CloudWatch does not say how version {version} of `{lambda}` does: status {status}: {answer}"
-            );
-        }
+        let request = Request {
+            service: "monitoring",
+            method: "GET",
+            endpoint: self.endpoint("monitoring"),
+            path: format!("/?{query}"),
+            body: String::new(),
+        };
+        let answer = self.signed(request).map_err(|error| {
+            failed(&format!("CloudWatch does not say how version {version} of `{lambda}` does"), &error)
+        })?;
         let sums = sums(&answer).with_context(|| format!("CloudWatch's answer is not understood: {answer}"))?;
         let [invocations, errors, time, timed] = QUERIES.map(|(id, ..)| sums.get(id).copied());
         let found = invocations.zip(errors).zip(time.zip(timed));

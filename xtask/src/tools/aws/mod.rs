@@ -5,6 +5,7 @@ mod aliases;
 mod bucket;
 mod deletions;
 mod metrics;
+mod signed;
 mod urls;
 mod versions;
 
