@@ -18,11 +18,11 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    tools::process::set_verbose(cli.global.verbose);
+    ui::listen(cli.global.verbose);
     match run(&cli) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("{}", error::render(&error));
+            ui::line(&error::render(&error));
             ExitCode::FAILURE
         }
     }

@@ -7,13 +7,14 @@ use super::{bootstrap, gateway};
 use crate::cli::{Apply, Global, Refresh};
 use crate::environment::Environment;
 use crate::error::{Hint, bail_hint};
+use crate::model::function::Function;
 use crate::model::package::sha256;
 use crate::model::version::Version;
-use crate::project::{Function, Project};
+use crate::project::Project;
 use crate::release::source::Source;
 use crate::tools::aws::Aws;
 use crate::tools::files;
-use crate::tools::terraform::{self, Root};
+use crate::tools::terraform::{self, State};
 use crate::ui;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -219,7 +220,7 @@ impl<'a> Stage<'a> {
         let roles = self.make_roles(&old)?;
         ui::step_with(
             "apply",
-            || self.root().apply(&self.variables(built, &roles, &digest)),
+            || self.root().apply(&self.variables(built, &roles, &digest), &self.adoptable()),
             |()| format!("Terraform {}, environment `{}`", self.roots.program.version, self.roots.environment.name),
         )?;
         let after = self.outputs()?;
@@ -281,15 +282,19 @@ impl<'a> Stage<'a> {
         Ok(true)
     }
 
-    fn root(&self) -> Root<'_> {
+    fn root(&self) -> State<'_> {
+        self.roots.root("terraform", "functions")
+    }
+
+    fn adoptable(&self) -> Vec<(String, String)> {
         let adoptable = self.roots.project.functions.iter().flat_map(|function| {
-            let module = format!("module.{}", function.name.replace('-', "_"));
+            let module = format!("module.{}", function.module());
             [
                 (format!("{module}.aws_lambda_function.this"), function.name.clone()),
                 (format!("{module}.aws_cloudwatch_log_group.this"), format!("/aws/lambda/{}", function.name)),
             ]
         });
-        self.roots.root("terraform", "functions", adoptable.collect())
+        adoptable.collect()
     }
 
     /// Makes the roles that do not exist yet; one that a published version runs with exists.
@@ -334,7 +339,7 @@ fn require_entry(function: &Function, sources: &BTreeMap<String, String>) -> Res
     if sources.values().any(|text| text.contains(&format!("var.packages[\"{name}\"]"))) {
         return Ok(());
     }
-    let file = format!("terraform/{}.tf", name.replace('-', "_"));
+    let file = format!("terraform/{}.tf", function.module());
     bail_hint!(
         format!("write `{file}` after the model of `terraform/api_backend.tf`, and its line in `terraform/outputs.tf`");
         "the crate `{name}` is a function, but Terraform has no entry for it"

@@ -50,7 +50,7 @@ fn scan(root: &Path, scanner: &Path) -> Result<Sound> {
         .without("PRISMA_API_URL")
         .without("PYTHONPATH")
         .without("PYTHONHOME");
-    let finished = tool.finish(root, |_| ())?;
+    let finished = tool.finish(root)?;
     // 1 is for findings, which the report has; what else there is means that there is no report.
     if !matches!(finished.code, Some(0 | 1)) {
         return Err(tool.failure(&finished));

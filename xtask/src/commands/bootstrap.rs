@@ -7,7 +7,7 @@ use crate::environment::{self, Environment};
 use crate::error::bail_hint;
 use crate::project::Project;
 use crate::tools::files;
-use crate::tools::terraform::Root;
+use crate::tools::terraform::State;
 use crate::ui;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,11 @@ pub(crate) fn run(global: &Global, dry_run: DryRun) -> Result<ExitCode> {
     }
     environment.aws()?.make_bucket(&bucket)?;
     let (variables, _) = sealed(&roots)?;
-    ui::step_with("bootstrap", || root.apply(&variables), |()| environment::described(&environment))?;
+    ui::step_with(
+        "bootstrap",
+        || root.apply(&variables, &adoptable(&roots)),
+        |()| environment::described(&environment),
+    )?;
     let made: Made = serde_json::from_slice(&root.outputs()?).context("cannot understand Terraform's outputs")?;
     super::show(
         global,
@@ -90,11 +94,19 @@ pub(crate) fn ensure(roots: &Roots<'_>) -> Result<()> {
     if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
         return Ok(());
     }
-    ui::step_with("bootstrap", || root.apply(&variables), |()| environment::described(roots.environment))?;
+    ui::step_with(
+        "bootstrap",
+        || root.apply(&variables, &adoptable(roots)),
+        |()| environment::described(roots.environment),
+    )?;
     files::write(&stamp, wanted.as_bytes())
 }
 
-fn root<'a>(roots: &'a Roots<'_>) -> Root<'a> {
+fn root<'a>(roots: &'a Roots<'_>) -> State<'a> {
+    roots.root(FOLDER, "bootstrap")
+}
+
+fn adoptable(roots: &Roots<'_>) -> Vec<(String, String)> {
     let (account, circleci) = (roots.environment.account(), &roots.environment.settings.circleci);
     let issuer = format!("oidc.circleci.com/org/{}", circleci.organization_id);
     let adoptable = [
@@ -102,7 +114,7 @@ fn root<'a>(roots: &'a Roots<'_>) -> Root<'a> {
         ("aws_iam_openid_connect_provider.circleci", format!("arn:aws:iam::{account}:oidc-provider/{issuer}")),
         ("aws_iam_role.deploy", roots.environment.deploy_role()),
     ];
-    roots.root(FOLDER, "bootstrap", adoptable.map(|(address, id)| (address.to_owned(), id)).to_vec())
+    adoptable.map(|(address, id)| (address.to_owned(), id)).to_vec()
 }
 
 fn sealed(roots: &Roots<'_>) -> Result<(Value, String)> {

@@ -9,7 +9,7 @@ use crate::model::alias::AliasName;
 use crate::project::Project;
 use crate::release::source::Source;
 use crate::tools::cargo::Names;
-use crate::tools::terraform::Root;
+use crate::tools::terraform::State;
 use crate::ui;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -88,7 +88,7 @@ pub(crate) fn apply(
     }
     ui::step("gateway", || {
         let root = root(roots);
-        root.apply(&variables)?;
+        root.apply(&variables, &adoptable(roots))?;
         let after = Sealed::<Outputs>::read(&root)?.of(&digest).context("the gateway's state has no `url`")?;
         Ok(after.reachable(roots.environment))
     })
@@ -110,15 +110,19 @@ impl Outputs {
     }
 }
 
-fn root<'a>(roots: &'a Roots<'_>) -> Root<'a> {
+fn root<'a>(roots: &'a Roots<'_>) -> State<'a> {
+    roots.root(FOLDER, "gateway")
+}
+
+fn adoptable(roots: &Roots<'_>) -> Vec<(String, String)> {
     let Names { project, production, .. } = &roots.project.names;
     let production = AliasName::of_branch(production);
     let log_group = ("aws_cloudwatch_log_group.access".to_owned(), format!("/aws/apigateway/{project}"));
     let permissions = roots.project.functions.iter().map(|function| {
-        let address = format!("aws_lambda_permission.{}", function.name.replace('-', "_"));
+        let address = format!("aws_lambda_permission.{}", function.module());
         (address, format!("{}:{production}/{project}-gateway", function.name))
     });
-    roots.root(FOLDER, "gateway", permissions.chain([log_group]).collect())
+    permissions.chain([log_group]).collect()
 }
 
 fn sealed(roots: &Roots<'_>, lambdas: &BTreeMap<String, Lambda>) -> Result<(Value, String)> {

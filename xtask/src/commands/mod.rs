@@ -23,20 +23,19 @@ pub(crate) mod status;
 pub(crate) mod teardown;
 
 use crate::cli::Global;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 use std::fmt::Display;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Shows a command's result on stdout: for a person, or with `--json` for a program.
 fn show<T: Display + Serialize>(global: &Global, result: &T) -> Result<ExitCode> {
-    if global.json {
-        println!("{}", serde_json::to_string_pretty(result)?);
-    } else {
-        let text = result.to_string();
-        if !text.is_empty() {
-            println!("{}", text.trim_end());
-        }
+    let text = if global.json { serde_json::to_string_pretty(result)? } else { result.to_string() };
+    let text = text.trim_end();
+    if !text.is_empty() {
+        // Whoever reads it may have stopped: that is a failure, but none to panic about.
+        writeln!(std::io::stdout(), "{text}").context("cannot write the result")?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,9 +6,10 @@ use super::status::{days_left_of, known_storage, now};
 use crate::cli::{Global, Prune};
 use crate::environment::Environment;
 use crate::model::alias::{Alias, AliasName};
+use crate::model::function::Function;
 use crate::model::prune::{Candidate, Reason, Rules, is_stale, needed, plan};
 use crate::model::version::Version;
-use crate::project::{Function, Project};
+use crate::project::Project;
 use crate::tools::aws::{Aws, Outcome, Published, Storage, seconds_since_epoch};
 use crate::tools::git::Git;
 use crate::ui;
@@ -92,25 +93,23 @@ impl Sweep {
     ) -> Result<()> {
         let going: Vec<_> = self.going().map(|fate| fate.version).collect();
         let place: BTreeMap<_, _> = (0..).zip(&self.versions).map(|(nth, fate)| (fate.version, nth)).collect();
-        let bar = ui::bar("prune", going.len());
+        let bar = ui::Bar::new("prune", going.len());
         let mut freed = 0;
-        let result = aws.delete_versions(&self.lambda_name, &going, rate, needed, |version, outcome| {
-            bar.inc(1);
+        aws.delete_versions(&self.lambda_name, &going, rate, needed, |version, outcome| {
+            bar.advance();
             let fate = &mut self.versions[place[&version]];
             let news = match outcome {
                 Outcome::Deleted => {
                     freed += u64::try_from(fate.code_size).unwrap_or(0);
-                    bar.set_message(format!("{} freed", ui::bytes(freed)));
+                    bar.describe(format!("{} freed", ui::bytes(freed)));
                     return;
                 }
                 Outcome::Needed(reason) => format!("{reason} meanwhile"),
                 Outcome::Conflict(said) => said,
             };
-            bar.suspend(|| ui::say("keep", &format!("{} version {version}: {news}", self.lambda_name)));
+            ui::say("keep", &format!("{} version {version}: {news}", self.lambda_name));
             fate.kept = Some(news);
-        });
-        bar.finish_and_clear();
-        result
+        })
     }
 }
 

@@ -3,10 +3,10 @@
 use super::apply::Output;
 use super::roots::Roots;
 use crate::error::Hint;
+use crate::model::function::Function;
 use crate::model::role::{is_role_of, role_name};
-use crate::project::Function;
 use crate::tools::aws::Aws;
-use crate::tools::terraform::Root;
+use crate::tools::terraform::State;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ impl Role {
             role_arn: Output<String>,
         }
         let root = root(roots, &self.name);
-        root.apply(&self.variables(roots))?;
+        root.apply(&self.variables(roots), &adoptable(&self.name))?;
         let made: Made = serde_json::from_slice(&root.outputs()?).context("the role's state has no `role_arn`")?;
         Ok(made.role_arn.value)
     }
@@ -99,10 +99,13 @@ pub(crate) fn delete(roots: &Roots<'_>, aws: &Aws, function: &str, name: &str) -
     aws.delete_object(&roots.environment.bucket(), &root.key)
 }
 
-fn root<'a>(roots: &'a Roots<'_>, name: &str) -> Root<'a> {
-    let adoptable = vec![
+fn root<'a>(roots: &'a Roots<'_>, name: &str) -> State<'a> {
+    roots.root("terraform/role", &format!("{STATES}{name}"))
+}
+
+fn adoptable(name: &str) -> Vec<(String, String)> {
+    vec![
         ("aws_iam_role.this".to_owned(), name.to_owned()),
         ("aws_iam_role_policy.this".to_owned(), format!("{name}:permissions")),
-    ];
-    roots.root("terraform/role", &format!("{STATES}{name}"), adoptable)
+    ]
 }

@@ -4,7 +4,7 @@ use super::apply::Output;
 use crate::environment::Environment;
 use crate::model::package::sha256;
 use crate::project::Project;
-use crate::tools::terraform::{self, Program, Root};
+use crate::tools::terraform::{self, Place, Program, State};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -16,22 +16,22 @@ pub(crate) struct Roots<'a> {
     pub(crate) project: &'a Project,
     pub(crate) environment: &'a Environment,
     pub(crate) program: Program,
+    place: Place,
 }
 
 impl<'a> Roots<'a> {
     pub(crate) fn new(project: &'a Project, environment: &'a Environment) -> Result<Self> {
-        Ok(Self { project, environment, program: Program::find(&project.target)? })
+        Ok(Self { project, environment, program: Program::find(&project.target)?, place: environment.place() })
     }
 
-    /// The root in `folder` with the state `<key>.tfstate`. `adoptable`: see [`Root::adoptable`].
-    pub(crate) fn root(&self, folder: &str, key: &str, adoptable: Vec<(String, String)>) -> Root<'_> {
-        Root {
+    /// The root in `folder` with the state `<key>.tfstate`.
+    pub(crate) fn root(&self, folder: &str, key: &str) -> State<'_> {
+        State {
             program: &self.program,
-            environment: self.environment,
+            place: &self.place,
             folder: self.project.root.join(folder),
             data: self.data(key),
             key: format!("{key}.tfstate"),
-            adoptable,
         }
     }
 
@@ -78,7 +78,7 @@ pub(crate) struct Sealed<T> {
 }
 
 impl<T: DeserializeOwned> Sealed<T> {
-    pub(crate) fn read(root: &Root<'_>) -> Result<Self> {
+    pub(crate) fn read(root: &State<'_>) -> Result<Self> {
         serde_json::from_slice(&root.outputs()?).context("cannot understand Terraform's outputs")
     }
 

@@ -8,11 +8,12 @@ use crate::cli::{Global, Teardown};
 use crate::environment::Environment;
 use crate::error::bail_hint;
 use crate::model::alias::{Alias, AliasName};
+use crate::model::function::Function;
 use crate::model::moves::Update;
 use crate::model::prune::{Rules, needed, of_alias, plan};
 use crate::model::record::Record;
 use crate::model::version::Version;
-use crate::project::{Function, Project};
+use crate::project::Project;
 use crate::release::plan::Targets;
 use crate::tools::aws::{Aws, Swap};
 use crate::ui;
@@ -20,7 +21,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io::{BufRead, IsTerminal};
+use std::io::{BufRead, IsTerminal, Write};
 use std::num::NonZeroU32;
 use std::process::ExitCode;
 
@@ -95,7 +96,7 @@ fn agreed(report: &Report) -> Result<bool> {
     if !stdin.is_terminal() {
         return Ok(false);
     }
-    eprint!("{report}Remove all this? [y/N] ");
+    let _ = write!(std::io::stderr(), "{report}Remove all this? [y/N] ");
     let mut answer = String::new();
     stdin.lock().read_line(&mut answer).context("cannot read the answer")?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

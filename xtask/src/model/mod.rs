@@ -7,6 +7,7 @@ pub(crate) mod compiler;
 pub(crate) mod drift;
 pub(crate) mod elf;
 pub(crate) mod forecast;
+pub(crate) mod function;
 pub(crate) mod moves;
 pub(crate) mod package;
 pub(crate) mod promote;
@@ -20,6 +21,7 @@ pub(crate) mod scaffold;
 pub(crate) mod settings;
 pub(crate) mod smoke;
 pub(crate) mod traffic;
+pub(crate) mod units;
 pub(crate) mod version;
 
 #[cfg(test)]

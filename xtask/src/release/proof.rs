@@ -2,10 +2,11 @@
 
 use crate::commands::apply::Lambda;
 use crate::error::{Hint, bail_hint};
+use crate::model::function::Function;
 use crate::model::package::sha256;
 use crate::model::smoke::Smoke;
 use crate::model::version::Version;
-use crate::project::{Function, Project};
+use crate::project::Project;
 use crate::tools::aws::Aws;
 use crate::ui;
 use anyhow::{Context, Result, anyhow};

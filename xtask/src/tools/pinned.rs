@@ -1,6 +1,7 @@
 //! Pinned tools: Terraform, zig and the local AWS, installed under `target/tools` with their checksums verified.
 
 use super::cargo;
+use super::events;
 use super::files;
 use super::http;
 use super::process::Tool;
@@ -77,7 +78,7 @@ pub(crate) fn checkov(target: &Path) -> Result<PathBuf> {
 /// The judge of dependencies: PATH's when its version fits, else the pinned one, compiled once.
 pub(crate) fn cargo_deny(target: &Path) -> Result<PathBuf> {
     if let Some(found) = find(Path::new("cargo-deny")) {
-        let version = Tool::new(&found).args(["--version"]).run(Path::new(".")).unwrap_or_default();
+        let version = Tool::new(&found).args(["--version"]).ask(Path::new(".")).unwrap_or_default();
         if knows_our_deny_toml(&String::from_utf8_lossy(&version)) {
             return Ok(found);
         }
@@ -88,7 +89,7 @@ pub(crate) fn cargo_deny(target: &Path) -> Result<PathBuf> {
         let _lock = files::lock(&folder.with_extension("lock"), PATIENCE)?;
         if !program.is_file() {
             let install = || cargo::install("cargo-deny", CARGO_DENY, &folder);
-            crate::ui::step_with("install", install, |()| format!("cargo-deny {CARGO_DENY}, pinned"))?;
+            events::step_with("install", install, |()| format!("cargo-deny {CARGO_DENY}, pinned"))?;
         }
     }
     Ok(program)
@@ -121,7 +122,7 @@ fn python_tool(target: &Path, name: &str, pins: &str) -> Result<PathBuf> {
     if is_whole() {
         return Ok(folder);
     }
-    crate::ui::step_with("install", || fill(&folder, pins, name), |()| format!("{name}, pinned"))?;
+    events::step_with("install", || fill(&folder, pins, name), |()| format!("{name}, pinned"))?;
     files::write(&stamp, place)?;
     Ok(folder)
 }
@@ -134,7 +135,7 @@ fn interpreter() -> OsString {
 pub(crate) fn python(folder: &Path) -> Result<String> {
     let python = interpreter();
     let ask = "import platform, venv, ensurepip; print(platform.python_version())";
-    let version = Tool::new(&python).args(["-c", ask]).run(folder).context("there is no Python to use").hint(
+    let version = Tool::new(&python).args(["-c", ask]).ask(folder).context("there is no Python to use").hint(
         "install Python 3.10 or newer with its venv module (Debian: `apt install python3-venv`), or name one in `PYTHON`",
     )?;
     let version = String::from_utf8_lossy(&version).trim().to_owned();
@@ -177,7 +178,7 @@ pub(crate) fn terraform(target: &Path) -> Result<(PathBuf, String)> {
     if !program.is_file() {
         let _lock = files::lock(&folder.with_extension("lock"), PATIENCE)?;
         if !program.is_file() {
-            crate::ui::step_with("install", || download(&program), |()| format!("terraform {TERRAFORM}, pinned"))?;
+            events::step_with("install", || download(&program), |()| format!("terraform {TERRAFORM}, pinned"))?;
         }
     }
     Ok((program, TERRAFORM.to_owned()))
@@ -209,7 +210,7 @@ fn terraform_version(program: &Path, target: &Path) -> Result<Option<String>> {
         version.to_owned()
     } else {
         let tool = Tool::new(&found).args(["version", "-json"]).env("CHECKPOINT_DISABLE", "1");
-        let Ok(answer) = tool.run(Path::new(".")) else { return Ok(None) };
+        let Ok(answer) = tool.ask(Path::new(".")) else { return Ok(None) };
         let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap_or_default();
         let version = answer["terraform_version"].as_str().unwrap_or_default().to_owned();
         files::write(&known, format!("{identity}{version}").as_bytes())?;
