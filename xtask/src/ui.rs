@@ -2,7 +2,7 @@
 
 pub(crate) use crate::model::units::bytes;
 use crate::tools::events::{self, Event};
-pub(crate) use crate::tools::events::{quietly, say, step, step_with, warn};
+pub(crate) use crate::tools::events::{quietly, say, step, step_with};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};

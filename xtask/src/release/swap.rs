@@ -7,8 +7,8 @@ use crate::model::moves::{Live, Move};
 use crate::model::refusal::Refusal;
 use crate::model::release::{Member, Relation, Step};
 use crate::tools::aws::{Aws, Swap};
+use crate::tools::events;
 use crate::tools::parallel::side_by_side;
-use crate::ui;
 use anyhow::{Result, anyhow};
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(crate) fn execute(
     relation: impl Fn(&str) -> Relation + Sync,
 ) -> Result<Vec<Moved>> {
     let results = side_by_side(&plan.steps, |step| {
-        let moved = ui::step_with(
+        let moved = events::step_with(
             name,
             || swap(aws, plan, step, &relation),
             |moved: &Option<Moved>| moved.as_ref().map(ToString::to_string).unwrap_or_default(),

@@ -1,7 +1,9 @@
 //! What `prune` says to a person.
 
-use super::{Fate, Report, Sweep, count};
-use crate::commands::status::{age, now, storage_text};
+use super::{Report, count};
+use crate::commands::storage::storage_text;
+use crate::commands::sweep::{Fate, Sweep};
+use crate::commands::time::{age, now};
 use crate::ui;
 use serde::Serialize;
 use std::fmt;
