@@ -12,33 +12,19 @@ use crate::model::role::name_in;
 use crate::project::Project;
 use crate::stacks::Stacks;
 use crate::stacks::role::{self, Standing};
-use crate::tools::aws::{Aws, Storage};
+use crate::tools::aws::Aws;
 use crate::tools::git::Git;
 use crate::ui;
 use anyhow::Result;
-use serde::Serialize;
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::process::ExitCode;
 
 mod show;
 
-const DAY: i64 = 86_400;
+use show::{Report, count};
 
-/// `prune --json`: the plan, or with `--yes` what became of it.
-#[derive(Debug, Serialize)]
-struct Report {
-    environment: String,
-    /// Whether this is only the plan.
-    dry_run: bool,
-    functions: Vec<Sweep>,
-    /// Null where AWS does not tell.
-    storage: Option<Storage>,
-    /// Null in a plan too.
-    storage_after: Option<Storage>,
-    /// Days until the storage is full at the pace of the last 30; null where nothing was published in them.
-    storage_days_left: Option<u64>,
-}
+const DAY: i64 = 86_400;
 
 pub(crate) fn run(global: &Global, options: Prune) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
@@ -82,10 +68,6 @@ pub(crate) fn run(global: &Global, options: Prune) -> Result<ExitCode> {
     report.storage_days_left = days_left_of(remaining.map(|fate| (fate.last_modified.as_str(), fate.code_size)), after);
     report.storage_after = after;
     if global.json { super::show(global, &report) } else { super::show(global, &show::Summary(&report)) }
-}
-
-fn count(sweeps: &[Sweep], of: impl Fn(&Sweep) -> usize) -> usize {
-    sweeps.iter().map(of).sum()
 }
 
 fn rules(stacks: &Stacks<'_>, function: &str, options: Prune) -> Rules {

@@ -67,7 +67,7 @@ fn x86_64() -> Architecture {
     Architecture::X86_64
 }
 
-fn cargo() -> OsString {
+pub(super) fn cargo() -> OsString {
     // Inside `cargo run` this is the cargo that runs us, whatever PATH says.
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
@@ -187,21 +187,7 @@ pub(crate) fn install(name: &str, version: &str, folder: &Path) -> Result<()> {
         .hint(format!("check the network, or install `{name}` {version} by hand and put it on PATH"))
 }
 
-/// Judges the workspace's dependencies by `deny.toml`.
-pub(crate) fn deny(root: &Path, program: &Path, offline: bool, checks: &[&str]) -> Result<()> {
-    // cargo-deny asks the cargo in `CARGO` for the workspace's metadata.
-    let tool = Tool::new(program).env("CARGO", cargo()).args(["--color", "never"]);
-    let tool = if offline { tool.args(["--offline"]) } else { tool };
-    tool.args(["check", "--hide-inclusion-graph"]).args(checks.iter().copied()).run(root).map(drop)
-}
-
-/// Whether cargo-deny has fetched the database of advisories to where it looks for it.
-pub(crate) fn has_advisories() -> bool {
-    let entries = home().ok().and_then(|home| std::fs::read_dir(home.join("advisory-dbs")).ok());
-    entries.is_some_and(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| entry.path().is_dir())))
-}
-
-fn home() -> Result<PathBuf> {
+pub(super) fn home() -> Result<PathBuf> {
     std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(std::env::home_dir()?.join(".cargo")))

@@ -3,6 +3,7 @@
 
 pub(crate) mod aws;
 pub(crate) mod cargo;
+pub(crate) mod cargo_deny;
 pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod git;

@@ -1,6 +1,5 @@
 //! Pinned tools: Terraform, zig and the local AWS, installed under `target/tools` with their checksums verified.
 
-use super::cargo;
 use super::events;
 use super::files;
 use super::http;
@@ -19,7 +18,7 @@ const CHECKOV: &str = include_str!("../../pins/checkov.txt");
 const CHECK_JSONSCHEMA: &str = include_str!("../../pins/check-jsonschema.txt");
 
 /// Another process may be installing the same tool; a slow network takes minutes, not more.
-const PATIENCE: Duration = Duration::from_secs(600);
+pub(super) const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Terraform's version where PATH has none that fits, and the SHA-256 of its release archives.
 const TERRAFORM: &str = "1.11.4";
@@ -29,10 +28,6 @@ const TERRAFORM_ARCHIVES: [(&str, &str); 4] = [
     ("darwin_amd64", "a56d5002b9f7647291faccc3dd1a70350e60fb61e4c45037629508b8fdc2575b"),
     ("darwin_arm64", "867e0808fa971217043e25b7a792b10720c79b1546f8a68479b74f138be73e18"),
 ];
-
-/// cargo-deny's version where PATH has none that fits. Its name and version are all that has to be pinned: crates.io
-/// never changes what it has published.
-const CARGO_DENY: &str = "0.20.2";
 
 /// The linker, in its virtual environment.
 #[derive(Debug)]
@@ -73,35 +68,6 @@ pub(crate) fn check_jsonschema(target: &Path) -> Result<PathBuf> {
 /// The scanner of the Terraform.
 pub(crate) fn checkov(target: &Path) -> Result<PathBuf> {
     Ok(python_tool(target, "checkov", CHECKOV)?.join("bin/checkov"))
-}
-
-/// The judge of dependencies: PATH's when its version fits, else the pinned one, compiled once.
-pub(crate) fn cargo_deny(target: &Path) -> Result<PathBuf> {
-    if let Some(found) = find(Path::new("cargo-deny")) {
-        let version = Tool::new(&found).args(["--version"]).ask(Path::new(".")).unwrap_or_default();
-        if knows_our_deny_toml(&String::from_utf8_lossy(&version)) {
-            return Ok(found);
-        }
-    }
-    let folder = target.join("tools").join(format!("cargo-deny-{CARGO_DENY}"));
-    let program = folder.join("bin/cargo-deny");
-    if !program.is_file() {
-        let _lock = files::lock(&folder.with_extension("lock"), PATIENCE)?;
-        if !program.is_file() {
-            let install = || cargo::install("cargo-deny", CARGO_DENY, &folder);
-            events::step_with("install", install, |()| format!("cargo-deny {CARGO_DENY}, pinned"))?;
-        }
-    }
-    Ok(program)
-}
-
-/// Whether a cargo-deny reads our `deny.toml`: each release has new keys, and refuses those that it does not know.
-fn knows_our_deny_toml(version: &str) -> bool {
-    let numbers = version.trim().strip_prefix("cargo-deny ").and_then(|version| version.strip_prefix("0."));
-    numbers
-        .and_then(|rest| rest.split('.').next())
-        .and_then(|minor| minor.parse().ok())
-        .is_some_and(|minor: u32| minor >= 20)
 }
 
 /// A virtual environment with exactly what `pins` names. Its folder is named after the pins, so that other pins are
@@ -224,7 +190,7 @@ fn fits(version: &str) -> bool {
     matches!((parts.next(), parts.next()), (Some(Ok(1)), Some(Ok(minor))) if minor >= 11)
 }
 
-fn find(program: &Path) -> Option<PathBuf> {
+pub(super) fn find(program: &Path) -> Option<PathBuf> {
     if program.components().count() > 1 {
         return program.is_file().then(|| program.to_path_buf());
     }
@@ -286,16 +252,6 @@ mod tests {
         starts(&first);
         std::fs::rename(&first, &second).expect("the folder moves");
         starts(&second);
-    }
-
-    #[test]
-    fn cargo_deny_versions() {
-        for good in ["cargo-deny 0.20.0\n", "cargo-deny 0.20.2", "cargo-deny 0.21.0"] {
-            assert!(knows_our_deny_toml(good), "{good}");
-        }
-        for bad in ["", "cargo-deny", "cargo-deny 0.19.9", "cargo-deny 0.x", "0.20.2"] {
-            assert!(!knows_our_deny_toml(bad), "{bad}");
-        }
     }
 
     #[test]
