@@ -6,6 +6,8 @@ mod cli;
 mod commands;
 mod environment;
 mod error;
+#[cfg(test)]
+mod layers;
 mod model;
 mod project;
 mod release;
