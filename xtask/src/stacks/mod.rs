@@ -135,7 +135,8 @@ impl<'a> Stack<'a> {
         Ok(Self { name: name.to_owned(), state, variables, digest, adoptable: Vec::new() })
     }
 
-    /// Lets the outputs tell the digest, which Terraform saves only when everything was applied.
+    /// Lets the outputs tell the digest. Terraform saves an output that refers to no resource also when an apply has failed, so
+    /// this alone does not prove that everything was applied.
     fn sealed(mut self) -> Self {
         self.variables["inputs_digest"] = json!(self.digest);
         self
