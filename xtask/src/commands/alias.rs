@@ -18,7 +18,7 @@ pub(crate) fn run(global: &Global, alias: Options) -> Result<ExitCode> {
     let proved = prove_output(&project, &environment)?;
     let plan = Plan::release(&aws, &source, &proved)?;
     let moves = if alias.dry_run.dry_run {
-        plan.foresee()?
+        plan.foresee()
     } else {
         execute(&aws, "alias", &plan, |recorded| source.relation(recorded))?
     };

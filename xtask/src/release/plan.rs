@@ -77,7 +77,7 @@ impl Plan {
 
     /// The same of versions that nobody has proved yet: to be shown, never to be executed.
     pub(crate) fn foreseen(aws: &Aws, source: &Source, versions: Vec<(String, String, Version)>) -> Result<Vec<Moved>> {
-        Self::decided(aws, source, versions)?.foresee()
+        Ok(Self::decided(aws, source, versions)?.foresee())
     }
 
     pub(super) fn decided(aws: &Aws, source: &Source, wanted: Vec<(String, String, Version)>) -> Result<Self> {
@@ -126,8 +126,8 @@ impl Plan {
     }
 
     /// What an execution would report.
-    pub(crate) fn foresee(&self) -> Result<Vec<Moved>> {
-        self.steps.iter().filter_map(|step| Moved::of(&self.alias, step)).map(Ok).collect()
+    pub(crate) fn foresee(&self) -> Vec<Moved> {
+        self.steps.iter().filter_map(|step| Moved::of(&self.alias, step)).collect()
     }
 }
 
