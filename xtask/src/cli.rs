@@ -66,7 +66,7 @@ pub(crate) enum Command {
     /// Move the branch's aliases back to the release that was live before, or take a canary away
     Rollback(Rollback),
     /// Production's HTTP API, which invokes alias `main`
-    Gateway(Refresh),
+    Gateway(Apply),
     /// Build, apply, smoke test, move the alias: all of it
     Deploy(Deploy),
     /// What CircleCI runs: check, then deploy

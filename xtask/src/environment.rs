@@ -5,8 +5,9 @@ use crate::model::settings::{Settings, Unusable};
 use crate::project::Project;
 use crate::tools::aws::{Account, Aws};
 use crate::tools::local::Local;
-use crate::tools::process::Tool;
+use crate::tools::terraform::Place;
 use anyhow::{Context, Result, anyhow};
+use std::ffi::OsString;
 use std::path::Path;
 
 /// The default environment: the local AWS.
@@ -119,30 +120,25 @@ impl Environment {
         }
     }
 
-    /// Lets a tool reach this environment, and no other.
-    pub(crate) fn equip(&self, mut tool: Tool) -> Tool {
-        match &self.access {
+    /// How Terraform reaches this environment, and no other.
+    pub(crate) fn place(&self) -> Place {
+        let (without, with) = match &self.access {
+            // What the caller's environment says of AWS is taken away.
             Access::Local(local) => {
-                // What the caller's environment says of AWS is taken away.
-                for (name, _) in std::env::vars_os() {
-                    if name.to_string_lossy().starts_with("AWS_") {
-                        tool = tool.without(name);
-                    }
-                }
-                tool.env("AWS_ENDPOINT_URL", local.endpoint())
-                    .env("AWS_ACCESS_KEY_ID", local.account)
-                    .env("AWS_SECRET_ACCESS_KEY", "local")
-                    .env("AWS_REGION", local.region)
-                    .env("AWS_EC2_METADATA_DISABLED", "true")
-                    .env("AWS_CONFIG_FILE", "/dev/null")
-                    .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+                (std::env::vars_os().map(|(name, _)| name).filter(is_aws).collect(), local.variables())
             }
-            Access::Account(account) => account
-                .variables
-                .iter()
-                .fold(tool.env("AWS_REGION", self.region()), |tool, (name, value)| tool.env(*name, value)),
-        }
+            Access::Account(account) => {
+                let region = [("AWS_REGION", self.region().to_owned())];
+                (Vec::new(), region.into_iter().chain(account.variables.iter().cloned()).collect())
+            }
+        };
+        let (bucket, region) = (self.bucket(), self.region().to_owned());
+        Place { bucket, region, emulated: self.endpoint().is_some(), without, with }
     }
+}
+
+fn is_aws(name: &OsString) -> bool {
+    name.to_string_lossy().starts_with("AWS_")
 }
 
 fn deploy_role(settings: &Settings, project: &str) -> String {

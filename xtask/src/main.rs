@@ -6,9 +6,12 @@ mod cli;
 mod commands;
 mod environment;
 mod error;
+#[cfg(test)]
+mod layers;
 mod model;
 mod project;
 mod release;
+mod stacks;
 mod tools;
 mod ui;
 
@@ -18,11 +21,11 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    tools::process::set_verbose(cli.global.verbose);
+    ui::listen(cli.global.verbose);
     match run(&cli) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("{}", error::render(&error));
+            ui::line(&error::render(&error));
             ExitCode::FAILURE
         }
     }
@@ -35,16 +38,19 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Check => commands::check::run(),
         Command::Audit(audit) => commands::audit::run(global, *audit),
         Command::Build => commands::build::run(global),
-        Command::Plan(refresh) => commands::apply::plan(global, *refresh),
+        Command::Plan(refresh) => commands::plan::run(global, *refresh),
         Command::Apply(apply) => commands::apply::run(global, *apply),
-        Command::Output => commands::apply::output(global),
+        Command::Output => commands::output::run(global),
         Command::Smoke => commands::smoke::run(global),
         Command::Alias(alias) => commands::alias::run(global, *alias),
         Command::Promote(promote) => commands::promote::run(global, *promote),
         Command::Rollback(rollback) => commands::rollback::run(global, *rollback),
-        Command::Gateway(refresh) => commands::gateway::run(global, *refresh),
+        Command::Gateway(gateway) => commands::gateway::run(global, *gateway),
         Command::Deploy(deploy) => commands::deploy::run(global, *deploy),
-        Command::Ci(deploy) => commands::deploy::ci(global, *deploy),
+        Command::Ci(deploy) => {
+            commands::check::run()?;
+            commands::deploy::run(global, *deploy)
+        }
         Command::Bootstrap(dry_run) => commands::bootstrap::run(global, *dry_run),
         Command::Invoke(invoke) => commands::invoke::run(global, invoke),
         Command::History => commands::history::run(global),

@@ -1,7 +1,7 @@
 //! The checkout: where its files lie and what its functions are.
 
 use crate::error::{Hint, bail_hint};
-use crate::model::elf::Architecture;
+use crate::model::function::Function;
 use crate::tools::cargo::{self, Names};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
@@ -20,14 +20,6 @@ pub(crate) struct Project {
     pub(crate) names: Names,
     /// What `--function` named; empty for all.
     only: Vec<String>,
-}
-
-/// One Lambda: a workspace crate with `[package.metadata.lambda]`.
-#[derive(Debug, Clone)]
-pub(crate) struct Function {
-    pub(crate) name: String,
-    pub(crate) folder: PathBuf,
-    pub(crate) architecture: Architecture,
 }
 
 impl Project {

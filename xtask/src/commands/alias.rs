@@ -1,10 +1,10 @@
 //! `alias`: moves the branch's aliases to the versions that were proved, by compare-and-swap.
 
-use super::smoke::prove_output;
 use crate::cli::{Alias as Options, Global};
 use crate::environment::Environment;
 use crate::project::Project;
 use crate::release::plan::{Plan, Report};
+use crate::release::proof::prove_output;
 use crate::release::source::Source;
 use crate::release::swap::execute;
 use anyhow::Result;
@@ -18,7 +18,7 @@ pub(crate) fn run(global: &Global, alias: Options) -> Result<ExitCode> {
     let proved = prove_output(&project, &environment)?;
     let plan = Plan::release(&aws, &source, &proved)?;
     let moves = if alias.dry_run.dry_run {
-        plan.foresee()?
+        plan.foresee()
     } else {
         execute(&aws, "alias", &plan, |recorded| source.relation(recorded))?
     };

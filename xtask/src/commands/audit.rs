@@ -5,7 +5,7 @@ use crate::error::{Hint, bail_hint};
 use crate::model::audit::{Sound, judge};
 use crate::project;
 use crate::tools::process::Tool;
-use crate::tools::{cargo, pinned};
+use crate::tools::{cargo_deny, pinned};
 use crate::ui;
 use anyhow::Result;
 use serde::Serialize;
@@ -36,7 +36,7 @@ pub(crate) fn run(global: &Global, arguments: cli::Audit) -> Result<ExitCode> {
         || scan(&root, &scanner),
         |sound| format!("{} checks passed, {} findings accepted with a reason", sound.passed, sound.accepted.len()),
     )?;
-    let program = pinned::cargo_deny(&target)?;
+    let program = cargo_deny::find(&target)?;
     let dependencies = ui::step("dependency", || dependencies(&root, &program, arguments.offline))?;
     super::show(global, &Audit { terraform, dependencies })
 }
@@ -50,7 +50,7 @@ fn scan(root: &Path, scanner: &Path) -> Result<Sound> {
         .without("PRISMA_API_URL")
         .without("PYTHONPATH")
         .without("PYTHONHOME");
-    let finished = tool.finish(root, |_| ())?;
+    let finished = tool.finish(root)?;
     // 1 is for findings, which the report has; what else there is means that there is no report.
     if !matches!(finished.code, Some(0 | 1)) {
         return Err(tool.failure(&finished));
@@ -66,12 +66,12 @@ fn scan(root: &Path, scanner: &Path) -> Result<Sound> {
 
 fn dependencies(root: &Path, program: &Path, offline: bool) -> Result<Dependencies> {
     let (mut judged, mut not_judged) = (vec!["bans", "licenses", "sources"], Vec::new());
-    if !offline || cargo::has_advisories() {
+    if !offline || cargo_deny::has_advisories() {
         judged.insert(0, "advisories");
     } else {
         not_judged.push("advisories");
     }
-    cargo::deny(root, program, offline, &judged).hint(if offline {
+    cargo_deny::judge(root, program, offline, &judged).hint(if offline {
         "mend it, or write an exception with its reason into `deny.toml`"
     } else {
         "mend it, or write an exception with its reason into `deny.toml`; where the database of advisories cannot be \

@@ -19,14 +19,14 @@ pub(crate) fn run() -> Result<ExitCode> {
     gate("format", "Rust", &["fmt", "--all", "--check"], "run `cargo fmt --all`")?;
     let terraform = std::thread::scope(|scope| -> Result<()> {
         // Terraform mostly waits, cargo mostly computes.
-        let terraform = scope.spawn(|| terraform(&root));
+        let terraform =
+            scope.spawn(|| ui::step_with("terraform", || terraform(&root), |()| "formatted and valid".to_owned()));
         let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"];
         let linted = gate("lint", "clippy", &lints, "run `cargo clippy --workspace --all-targets --fix`");
         let terraform = terraform.join().map_err(|_| anyhow!("the thread that checks Terraform panicked"))?;
         linted.and(terraform)
     });
     terraform?;
-    ui::say("terraform", "formatted and valid");
     ui::step_with("circleci", || circleci(&root), |()| "config fits its schema".to_owned())?;
     gate(
         "test",

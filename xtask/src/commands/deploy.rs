@@ -1,17 +1,21 @@
-//! `deploy` and `ci`: from the source to a moved alias.
+//! `deploy`: from the source to a moved alias.
 
-use super::apply::{Stage, lambda};
-use super::roots::{Roots, Sealed};
-use super::{apply, bootstrap, build, check, gateway};
+use super::Steps;
 use crate::cli::{Deploy, Global};
 use crate::environment::{self, Environment};
+use crate::model::function::Function;
 use crate::model::settings::PreviewUrl;
 use crate::model::version::Version;
-use crate::project::{Function, Project};
+use crate::project::Project;
+use crate::release::build::build;
 use crate::release::plan::{Moved, Plan};
 use crate::release::proof::{Proved, prove};
 use crate::release::source::Source;
 use crate::release::swap::execute;
+use crate::stacks::bootstrap::Bootstrap;
+use crate::stacks::functions::{self, Functions, lambda};
+use crate::stacks::gateway::{self, Gateway};
+use crate::stacks::{Due, Held, Stacks};
 use crate::tools::aws::Aws;
 use crate::ui;
 use anyhow::{Result, anyhow};
@@ -44,11 +48,6 @@ impl fmt::Display for Report {
     }
 }
 
-pub(crate) fn ci(global: &Global, options: Deploy) -> Result<ExitCode> {
-    check::run()?;
-    run(global, options)
-}
-
 pub(crate) fn run(global: &Global, options: Deploy) -> Result<ExitCode> {
     if options.alias.dry_run.dry_run {
         return dry_run(global, options);
@@ -61,23 +60,24 @@ pub(crate) fn run(global: &Global, options: Deploy) -> Result<ExitCode> {
         environment::LOCAL => None,
         name => {
             let environment = Environment::open(name, &project)?;
-            bootstrap::ensure(&Roots::new(&project, &environment)?)?;
+            Bootstrap::new(&Stacks::new(&project, &environment)?)?.ensure()?;
             Some(environment)
         }
     };
     let production = source.release.branch == project.names.production;
     // What the state holds does not depend on the packages, and reading it takes as long as a build with nothing to do.
-    let (prepared, built) = std::thread::scope(|scope| {
+    let (prepared, packages) = std::thread::scope(|scope| {
         let prepared = scope.spawn(|| prepare(global, &project, known, production));
-        let built = build::build(&project, project.functions.iter());
-        (prepared.join(), built)
+        let packages = build(&project, project.functions.iter());
+        (prepared.join(), packages)
     });
-    let built = built?;
+    let packages = packages?;
     let Prepared { environment, before, gateway } =
         prepared.map_err(|_| anyhow!("the thread that prepares the environment panicked"))??;
     let aws = environment.aws()?;
-    let roots = Roots::new(&project, &environment)?;
-    let applied = Stage::new(&roots)?.apply(&aws, &built, &before, options.refresh.refresh)?;
+    let stacks = Stacks::new(&project, &environment)?;
+    let refresh = options.refresh.refresh;
+    let applied = Functions::observe(&stacks, &aws, &packages, before, refresh)?.apply()?;
     // All are proved before any alias moves, so that functions that belong together move together.
     let proved =
         project.selected().map(|function| prove(&project, &aws, function, lambda(&applied.lambdas, &function.name)?));
@@ -85,15 +85,15 @@ pub(crate) fn run(global: &Global, options: Deploy) -> Result<ExitCode> {
     let plan = Plan::release(&aws, &source, &proved)?;
     let moves = execute(&aws, "alias", &plan, |recorded| source.relation(recorded))?;
     let gateway = match gateway {
-        Some(before) => Some(gateway::apply(&roots, &applied.lambdas, before, options.refresh.refresh)?),
+        Some(before) => Some(Gateway::observe(&stacks, &aws, &applied.lambdas, &before, refresh)?.apply(&aws)?),
         None => None,
     };
     // Production has its gateway; a URL besides would be a way around its limits and logs.
     let preview = if production { PreviewUrl::None } else { options.url.unwrap_or(environment.settings.preview_url) };
     let deployed = moves.into_iter().zip(&proved).map(|(moved, proved)| {
-        let package = built.iter().find(|built| built.function == proved.function());
+        let package = packages.iter().find(|package| package.function == proved.function());
         Ok(Deployed {
-            package_sha256: package.map(|built| built.digest.hex.clone()).unwrap_or_default(),
+            package_sha256: package.map(|package| package.digest.hex.clone()).unwrap_or_default(),
             published: applied.published.iter().any(|name| name == proved.function()),
             url: match preview {
                 PreviewUrl::None => gateway.as_ref().map(|gateway| gateway.url.clone()),
@@ -114,9 +114,9 @@ fn preview_url(aws: &Aws, proved: &Proved, alias: &str, public: bool) -> Result<
 /// What a run needs besides the packages.
 struct Prepared {
     environment: Environment,
-    before: apply::Outputs,
+    before: Held,
     /// Production's only.
-    gateway: Option<Sealed<gateway::Outputs>>,
+    gateway: Option<Held>,
 }
 
 fn prepare(global: &Global, project: &Project, known: Option<Environment>, production: bool) -> Result<Prepared> {
@@ -124,11 +124,11 @@ fn prepare(global: &Global, project: &Project, known: Option<Environment>, produ
         Some(environment) => environment,
         None => Environment::open(&global.env, project)?,
     };
-    let roots = Roots::new(project, &environment)?;
-    bootstrap::ensure(&roots)?;
+    let stacks = Stacks::new(project, &environment)?;
+    Bootstrap::new(&stacks)?.ensure()?;
     let (gateway, before) = std::thread::scope(|scope| {
-        let gateway = production.then(|| scope.spawn(|| gateway::outputs(&roots)));
-        let before = Stage::new(&roots).and_then(|stage| stage.outputs());
+        let gateway = production.then(|| scope.spawn(|| gateway::held(&stacks)));
+        let before = functions::held(&stacks);
         (gateway.map(std::thread::ScopedJoinHandle::join), before)
     });
     let gateway = gateway.transpose().map_err(|_| anyhow!("the thread that reads the gateway's state panicked"))?;
@@ -140,36 +140,45 @@ fn dry_run(global: &Global, options: Deploy) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let source = Source::read(global, &project, options.alias)?;
     let environment = Environment::open(&global.env, &project)?;
-    let built = build::build(&project, project.functions.iter())?;
     let aws = environment.aws()?;
-    let current = Stage::new(&Roots::new(&project, &environment)?)?.current(&built)?;
-    let current = current.filter(|_| !options.refresh.refresh);
-    let version = |function: &Function| match &current {
-        Some(lambdas) => lambda(lambdas, &function.name).map(|lambda| lambda.lambda_version),
-        None => Ok(Version::NEXT),
+    let stacks = Stacks::new(&project, &environment)?;
+    let unprepared = Bootstrap::new(&stacks)?.due()?;
+    let packages = build(&project, project.functions.iter())?;
+    let refresh = options.refresh.refresh;
+    let functions = Functions::observe(&stacks, &aws, &packages, functions::held(&stacks)?, refresh)?;
+    let version = |function: &Function| match functions.is_current() {
+        true => lambda(&functions.lambdas, &function.name).map(|lambda| lambda.lambda_version),
+        false => Ok(Version::NEXT),
     };
     let versions =
         project.selected().map(|function| Ok((function.name.clone(), function.name.clone(), version(function)?)));
     let release = Plan::foreseen(&aws, &source, versions.collect::<Result<_>>()?)?;
-    let publish =
-        current.is_none().then(|| "Terraform: the inputs have changed; `cargo xtask plan` shows what".to_owned());
-    super::show(global, &Foreseen { publish, release })
+    let gateway = if source.release.branch == project.names.production {
+        Gateway::foresee(&stacks, &aws, &functions.lambdas, &gateway::held(&stacks)?, refresh)?
+    } else {
+        None
+    };
+    let publish = Steps(unprepared.into_iter().chain(functions.due()).collect());
+    super::show(global, &Foreseen { publish, release, gateway })
 }
 
 /// What a deploy would do, as far as it is known before a version is published.
 #[derive(Serialize)]
 struct Foreseen {
-    /// Null where nothing has changed since the last apply.
-    publish: Option<String>,
+    /// Empty where nothing has changed since the last apply.
+    publish: Steps,
     release: Vec<Moved>,
+    /// Null where nothing has changed, or the branch is not production's.
+    gateway: Option<Due>,
 }
 
 impl fmt::Display for Foreseen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.publish {
-            Some(what) => writeln!(f, "apply  {what}\nsmoke  the version that it publishes")?,
-            None => writeln!(f, "apply  nothing has changed")?,
+        self.publish.fmt(f)?;
+        if !self.publish.0.is_empty() {
+            writeln!(f, "smoke  the version that it publishes")?;
         }
-        self.release.iter().try_for_each(|moved| writeln!(f, "alias  {moved}"))
+        self.release.iter().try_for_each(|moved| writeln!(f, "alias  {moved}"))?;
+        self.gateway.iter().try_for_each(|due| writeln!(f, "apply  {due}"))
     }
 }

@@ -1,6 +1,6 @@
 //! `history`: the releases of a branch, what each changed, and where its aliases stand among them.
 
-use super::status::{age, now};
+use super::time::{age, now};
 use crate::cli::Global;
 use crate::environment::Environment;
 use crate::error::bail_hint;

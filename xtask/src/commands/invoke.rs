@@ -4,8 +4,9 @@ use crate::cli::{Global, Invoke};
 use crate::environment::Environment;
 use crate::error::{Hint, bail_hint, render};
 use crate::model::alias::AliasName;
+use crate::model::function::Function;
 use crate::model::smoke::Smoke;
-use crate::project::{Function, Project};
+use crate::project::Project;
 use crate::tools::git::Git;
 use crate::ui;
 use anyhow::{Context, Result, anyhow};
@@ -63,7 +64,7 @@ pub(crate) fn run(global: &Global, options: &Invoke) -> Result<ExitCode> {
         }
     };
     let aws = Environment::open(&global.env, &project)?.aws()?;
-    let answers = aws.invoke_all(&function.name, &qualifier, payloads, options.tail);
+    let answers = ui::quietly("invoke", || Ok(aws.invoke_all(&function.name, &qualifier, payloads, options.tail)))?;
     let several = answers.len() > 1;
     let mut all: Vec<_> = Vec::new();
     for (nth, answer) in (1..).zip(answers) {

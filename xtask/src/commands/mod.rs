@@ -1,4 +1,5 @@
-//! One file per verb: observe, decide, then print or execute.
+//! One file per verb: observe, decide, then print or execute. No verb knows another; what several share stands in the
+//! private modules.
 
 pub(crate) mod alias;
 pub(crate) mod apply;
@@ -13,30 +14,47 @@ pub(crate) mod history;
 pub(crate) mod invoke;
 pub(crate) mod local;
 pub(crate) mod new;
+pub(crate) mod output;
+pub(crate) mod plan;
 pub(crate) mod promote;
 pub(crate) mod prune;
-mod roles;
 pub(crate) mod rollback;
-pub(crate) mod roots;
 pub(crate) mod smoke;
 pub(crate) mod status;
+mod storage;
+mod sweep;
 pub(crate) mod teardown;
+mod time;
 
 use crate::cli::Global;
-use anyhow::Result;
+use crate::stacks::Due;
+use anyhow::{Context, Result};
 use serde::Serialize;
-use std::fmt::Display;
+use std::fmt::{self, Display};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Shows a command's result on stdout: for a person, or with `--json` for a program.
 fn show<T: Display + Serialize>(global: &Global, result: &T) -> Result<ExitCode> {
-    if global.json {
-        println!("{}", serde_json::to_string_pretty(result)?);
-    } else {
-        let text = result.to_string();
-        if !text.is_empty() {
-            println!("{}", text.trim_end());
-        }
+    let text = if global.json { serde_json::to_string_pretty(result)? } else { result.to_string() };
+    let text = text.trim_end();
+    if !text.is_empty() {
+        // Whoever reads it may have stopped: that is a failure, but none to panic about.
+        writeln!(std::io::stdout(), "{text}").context("cannot write the result")?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The stacks that a run would apply, in order.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Steps(Vec<Due>);
+
+impl Display for Steps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return writeln!(f, "apply  nothing has changed");
+        }
+        self.0.iter().try_for_each(|due| writeln!(f, "apply  {due}"))
+    }
 }

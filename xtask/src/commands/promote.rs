@@ -27,7 +27,7 @@ pub(crate) fn run(global: &Global, options: Promote) -> Result<ExitCode> {
     let judged = if options.verify { verify(&environment, &aws, &targets, options)? } else { BTreeMap::new() };
     let plan = Plan::promote(&aws, &targets, options.weight, &judged)?;
     let moves = if options.dry_run.dry_run {
-        plan.foresee()?
+        plan.foresee()
     } else {
         // A lost race is refused, so no commit is ever compared.
         execute(&aws, "promote", &plan, |_| Relation::Unknown)?
@@ -45,7 +45,7 @@ fn verify(
     let members = targets.observe(aws)?;
     let split = |member: &Member| Some((member.clone(), member.alias.as_ref().and_then(Alias::split)?.version));
     let canaries: Vec<_> = members.iter().filter_map(split).collect();
-    let Some((first, _)) = canaries.first() else {
+    if canaries.is_empty() {
         let Some(member) = members.first() else { return Ok(BTreeMap::new()) };
         let refusal = member.alias.as_ref().map_or(Refusal::NoAlias, |alias| Refusal::NoCanary { live: alias.version });
         let what = format!("alias `{}` of `{}` has no canary to judge", targets.alias, member.lambda_name);
@@ -69,7 +69,7 @@ fn verify(
         let away = if options.dry_run.dry_run {
             "it would lose its share".to_owned()
         } else {
-            withdraw(aws, targets, first, canaries[0].1)?
+            withdraw(aws, targets, &canaries)?
         };
         let what = format!("version {version} of `{}` failed as a canary ({away})", member.lambda_name);
         return Err(anyhow!(reasons).context(what))
@@ -84,13 +84,16 @@ fn verify(
     Ok(canaries.into_iter().map(|(member, version)| (member.function, version)).collect())
 }
 
-/// Takes the release's share away, if it is still the one that was judged.
-fn withdraw(aws: &Aws, targets: &Targets, judged: &Member, version: Version) -> Result<String> {
-    let now = aws.alias(&judged.lambda_name, &targets.alias)?;
-    if now.as_ref().and_then(Alias::split).is_none_or(|split| split.version != version) {
-        return Err(Refusal::Overtaken { judged: version }.of(&targets.alias, judged));
-    }
+/// Takes the release's share away, if what the plan has read are still the canaries that were judged.
+fn withdraw(aws: &Aws, targets: &Targets, judged: &[(Member, Version)]) -> Result<String> {
     let plan = Plan::rollback(aws, targets, Back::Steps(1))?;
+    for (member, version) in judged {
+        let now = plan.steps.iter().find(|step| step.member.function == member.function);
+        let split = now.and_then(|step| step.member.alias.as_ref()).and_then(Alias::split);
+        if split.is_none_or(|split| split.version != *version) {
+            return Err(Refusal::Overtaken { judged: *version }.of(&targets.alias, member));
+        }
+    }
     let moves = execute(aws, "rollback", &plan, |_| Relation::Unknown)?;
     Ok(moves.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
 }

@@ -1,134 +1,37 @@
 //! `prune`: deletes the versions that nobody needs, so that the account's code storage does not fill up.
 
-use super::roles::{self, Standing};
-use super::roots::Roots;
-use super::status::{days_left_of, known_storage, now};
+use super::storage::{days_left_of, known_storage};
+use super::sweep::{Sweep, candidates, remove_alias};
+use super::time::now;
 use crate::cli::{Global, Prune};
 use crate::environment::Environment;
-use crate::model::alias::{Alias, AliasName};
-use crate::model::prune::{Candidate, Reason, Rules, is_stale, needed, plan};
-use crate::model::version::Version;
-use crate::project::{Function, Project};
-use crate::tools::aws::{Aws, Outcome, Published, Storage, seconds_since_epoch};
+use crate::model::alias::AliasName;
+use crate::model::function::Function;
+use crate::model::prune::{Rules, is_stale, needed, plan};
+use crate::model::role::name_in;
+use crate::project::Project;
+use crate::stacks::Stacks;
+use crate::stacks::role::{self, Standing};
+use crate::tools::aws::Aws;
 use crate::tools::git::Git;
 use crate::ui;
 use anyhow::Result;
-use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::process::ExitCode;
 
 mod show;
 
+use show::{Report, count};
+
 const DAY: i64 = 86_400;
-
-/// `prune --json`: the plan, or with `--yes` what became of it.
-#[derive(Debug, Serialize)]
-struct Report {
-    environment: String,
-    /// Whether this is only the plan.
-    dry_run: bool,
-    functions: Vec<Sweep>,
-    /// Null where AWS does not tell.
-    storage: Option<Storage>,
-    /// Null in a plan too.
-    storage_after: Option<Storage>,
-    /// Days until the storage is full at the pace of the last 30; null where nothing was published in them.
-    storage_days_left: Option<u64>,
-}
-
-/// What goes and what stays of one function.
-#[derive(Debug, Serialize)]
-pub(super) struct Sweep {
-    pub(super) function: String,
-    pub(super) lambda_name: String,
-    /// Names of aliases that go.
-    pub(super) aliases: Vec<String>,
-    /// Newest first.
-    pub(super) versions: Vec<Fate>,
-    /// Names of roles that go.
-    pub(super) roles: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Fate {
-    pub(super) version: Version,
-    pub(super) code_size: i64,
-    pub(super) last_modified: String,
-    pub(super) role_arn: String,
-    /// Why it stays; null for one that goes.
-    pub(super) kept: Option<String>,
-}
-
-impl Sweep {
-    pub(super) fn new(function: &Function, published: Vec<Published>, kept: Vec<(Version, Option<Reason>)>) -> Self {
-        let mut reasons: BTreeMap<_, _> = kept.into_iter().collect();
-        let fate = |published: Published| Fate {
-            kept: reasons.remove(&published.version).flatten().map(|reason| reason.to_string()),
-            version: published.version,
-            code_size: published.code_size,
-            last_modified: published.last_modified,
-            role_arn: published.role_arn,
-        };
-        Self {
-            function: function.name.clone(),
-            lambda_name: function.name.clone(),
-            aliases: Vec::new(),
-            versions: published.into_iter().map(fate).collect(),
-            roles: Vec::new(),
-        }
-    }
-
-    pub(super) fn going(&self) -> impl Iterator<Item = &Fate> {
-        self.versions.iter().filter(|fate| fate.kept.is_none())
-    }
-
-    /// Deletes the versions that go, and notes what stays after all.
-    pub(super) fn delete_versions(
-        &mut self,
-        aws: &Aws,
-        rate: Option<NonZeroU32>,
-        needed: impl Fn(&[Alias], Version) -> Option<Reason>,
-    ) -> Result<()> {
-        let going: Vec<_> = self.going().map(|fate| fate.version).collect();
-        let place: BTreeMap<_, _> = (0..).zip(&self.versions).map(|(nth, fate)| (fate.version, nth)).collect();
-        let bar = ui::bar("prune", going.len());
-        let mut freed = 0;
-        let result = aws.delete_versions(&self.lambda_name, &going, rate, needed, |version, outcome| {
-            bar.inc(1);
-            let fate = &mut self.versions[place[&version]];
-            let news = match outcome {
-                Outcome::Deleted => {
-                    freed += u64::try_from(fate.code_size).unwrap_or(0);
-                    bar.set_message(format!("{} freed", ui::bytes(freed)));
-                    return;
-                }
-                Outcome::Needed(reason) => format!("{reason} meanwhile"),
-                Outcome::Conflict(said) => said,
-            };
-            bar.suspend(|| ui::say("keep", &format!("{} version {version}: {news}", self.lambda_name)));
-            fate.kept = Some(news);
-        });
-        bar.finish_and_clear();
-        result
-    }
-}
-
-/// The versions of a function as the rules want to see them.
-pub(super) fn candidates(published: &[Published]) -> Vec<Candidate> {
-    let candidate = |published: &Published| Candidate {
-        version: published.version,
-        published: seconds_since_epoch(&published.last_modified),
-    };
-    published.iter().map(candidate).collect()
-}
 
 pub(crate) fn run(global: &Global, options: Prune) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let branches = if options.stale_branches { Some(Git::open(&project.root)?.remote_branches()?) } else { None };
     let environment = Environment::open(&global.env, &project)?;
-    let (aws, roots) = (environment.aws()?, Roots::new(&project, &environment)?);
-    let observe = |function| observe(&roots, &aws, function, branches.as_deref(), options);
+    let (aws, stacks) = (environment.aws()?, Stacks::new(&project, &environment)?);
+    let observe = |function| observe(&stacks, &aws, function, branches.as_deref(), options);
     let functions = ui::step_with(
         "plan",
         || project.selected().map(observe).collect::<Result<Vec<_>>>(),
@@ -158,7 +61,7 @@ pub(crate) fn run(global: &Global, options: Prune) -> Result<ExitCode> {
         super::show(global, &show::Plan(&report))?;
     }
     for sweep in &mut report.functions {
-        execute(&roots, &aws, sweep, options)?;
+        execute(&stacks, &aws, sweep, options)?;
     }
     let after = known_storage(&aws);
     let remaining = report.functions.iter().flat_map(|sweep| &sweep.versions).filter(|fate| fate.kept.is_some());
@@ -167,29 +70,25 @@ pub(crate) fn run(global: &Global, options: Prune) -> Result<ExitCode> {
     if global.json { super::show(global, &report) } else { super::show(global, &show::Summary(&report)) }
 }
 
-fn count(sweeps: &[Sweep], of: impl Fn(&Sweep) -> usize) -> usize {
-    sweeps.iter().map(of).sum()
-}
-
-fn rules(roots: &Roots<'_>, function: &str, options: Prune) -> Rules {
+fn rules(stacks: &Stacks<'_>, function: &str, options: Prune) -> Rules {
     Rules {
         newest: options.keep.into(),
         recorded: options.keep.into(),
         grace: i64::from(options.older_than) * DAY,
         now: now(),
-        production: AliasName::of_branch(&roots.project.names.production).to_string(),
-        pinned: roots.environment.settings.pinned_versions.get(function).cloned().unwrap_or_default(),
+        production: AliasName::of_branch(&stacks.project.names.production).to_string(),
+        pinned: stacks.environment.settings.pinned_versions.get(function).cloned().unwrap_or_default(),
     }
 }
 
 fn observe(
-    roots: &Roots<'_>,
+    stacks: &Stacks<'_>,
     aws: &Aws,
     function: &Function,
     branches: Option<&[String]>,
     options: Prune,
 ) -> Result<Sweep> {
-    let rules = rules(roots, &function.name, options);
+    let rules = rules(stacks, &function.name, options);
     let published = aws.versions(&function.name)?;
     let candidates = candidates(&published);
     let (stale, aliases): (Vec<_>, Vec<_>) = aws
@@ -202,8 +101,8 @@ fn observe(
     let staying = sweep.versions.iter().filter(|fate| fate.kept.is_some());
     let mut in_use: BTreeSet<_> = staying.map(|fate| fate.role_arn.clone()).collect();
     in_use.extend(aws.latest_role(&function.name)?);
-    let in_use = in_use.iter().filter_map(|arn| Some(arn.rsplit_once('/')?.1.to_owned())).collect();
-    sweep.roles = idle(roles::standing(roots, aws, &function.name)?, &in_use, &rules);
+    let in_use = in_use.iter().map(|arn| name_in(arn).to_owned()).collect();
+    sweep.roles = idle(role::standing(stacks, aws, &function.name)?, &in_use, &rules);
     Ok(sweep)
 }
 
@@ -214,7 +113,7 @@ fn idle(standing: Vec<Standing>, in_use: &BTreeSet<String>, rules: &Rules) -> Ve
     standing.into_iter().filter(is_idle).map(|role| role.name).collect()
 }
 
-fn execute(roots: &Roots<'_>, aws: &Aws, sweep: &mut Sweep, options: Prune) -> Result<()> {
+fn execute(stacks: &Stacks<'_>, aws: &Aws, sweep: &mut Sweep, options: Prune) -> Result<()> {
     let lambda = sweep.lambda_name.clone();
     // First what keeps versions: an alias with its URL, which would outlive it.
     for alias in &sweep.aliases {
@@ -225,10 +124,10 @@ fn execute(roots: &Roots<'_>, aws: &Aws, sweep: &mut Sweep, options: Prune) -> R
     // Last what versions run with. A deploy beside this run may have come back to a role, so each is looked at again.
     let mut removed = Vec::new();
     for role in std::mem::take(&mut sweep.roles) {
-        if !roles::in_use(aws, &lambda)?.contains(&role) {
+        if !role::in_use(aws, &lambda)?.contains(&role) {
             ui::step_with(
                 "role",
-                || roles::delete(roots, aws, &sweep.function, &role),
+                || role::delete(stacks, aws, &sweep.function, &role),
                 |()| format!("{role}: removed"),
             )?;
             removed.push(role);
@@ -236,9 +135,4 @@ fn execute(roots: &Roots<'_>, aws: &Aws, sweep: &mut Sweep, options: Prune) -> R
     }
     sweep.roles = removed;
     Ok(())
-}
-
-pub(super) fn remove_alias(aws: &Aws, lambda: &str, alias: &str) -> Result<()> {
-    aws.delete_url(lambda, alias)?;
-    aws.delete_alias(lambda, alias)
 }

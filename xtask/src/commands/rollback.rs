@@ -17,7 +17,7 @@ pub(crate) fn run(global: &Global, options: Rollback) -> Result<ExitCode> {
     let back = options.to.unwrap_or(Back::Steps(options.steps.into()));
     let plan = Plan::rollback(&aws, &targets, back)?;
     let moves = if options.dry_run.dry_run {
-        plan.foresee()?
+        plan.foresee()
     } else {
         // A lost race is refused, so no commit is ever compared.
         execute(&aws, "rollback", &plan, |_| Relation::Unknown)?

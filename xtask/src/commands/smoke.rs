@@ -1,10 +1,9 @@
 //! `smoke`: proves the published versions. Only what was proved may an alias be moved to.
 
-use super::apply::{lambda, read_lambdas};
 use crate::cli::Global;
 use crate::environment::Environment;
 use crate::project::Project;
-use crate::release::proof::{Proved, prove};
+use crate::release::proof::{Proved, prove_output};
 use anyhow::Result;
 use serde::Serialize;
 use std::fmt;
@@ -25,12 +24,4 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let environment = Environment::open(&global.env, &project)?;
     super::show(global, &Report(prove_output(&project, &environment)?))
-}
-
-/// Proves the versions in `terraform/output.json`.
-pub(crate) fn prove_output(project: &Project, environment: &Environment) -> Result<Vec<Proved>> {
-    let lambdas = read_lambdas(project, environment)?;
-    let aws = environment.aws()?;
-    let proofs = project.selected().map(|function| prove(project, &aws, function, lambda(&lambdas, &function.name)?));
-    proofs.collect()
 }

@@ -1,28 +1,24 @@
 //! `status`: what is live, per function, and how full the account is.
 
-use super::apply::read_lambdas;
+use super::storage::{days_left_of, known_storage};
 use crate::cli::Global;
 use crate::environment::Environment;
 use crate::model::alias::Alias;
 use crate::model::drift::drift;
-use crate::model::forecast::days_left;
 use crate::model::record::{Entry, Record};
 use crate::model::traffic::Split;
 use crate::model::version::Version;
 use crate::project::Project;
-use crate::tools::aws::{Aws, FunctionUrl, Published, Storage, seconds_since_epoch};
+use crate::release::published::read_lambdas;
+use crate::tools::aws::{Aws, FunctionUrl, Published, Storage};
 use crate::tools::git::Git;
 use crate::tools::parallel::side_by_side;
-use crate::ui;
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
-use std::time::SystemTime;
 
 mod show;
-
-pub(crate) use show::storage_text;
 
 /// `status --json`.
 #[derive(Debug, Serialize)]
@@ -159,36 +155,5 @@ fn described(alias: Alias, there: &BTreeSet<Version>, url: Option<FunctionUrl>, 
         version: alias.version,
         alias: alias.name,
         url,
-    }
-}
-
-/// The account's code storage. Whoever may not read it still wants to know the rest.
-pub(crate) fn known_storage(aws: &Aws) -> Option<Storage> {
-    aws.storage().inspect_err(|error| ui::say("storage", &format!("unknown: {error:#}"))).ok()
-}
-
-/// Days until the storage is full, from when each version was published and its bytes.
-pub(crate) fn days_left_of<'a>(
-    published: impl Iterator<Item = (&'a str, i64)>,
-    storage: Option<Storage>,
-) -> Option<u64> {
-    let storage = storage?;
-    let published: Vec<_> = published.filter_map(|(time, bytes)| Some((seconds_since_epoch(time)?, bytes))).collect();
-    days_left(&published, now(), storage.used_bytes, storage.limit_bytes)
-}
-
-/// Seconds since 1970.
-pub(crate) fn now() -> i64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
-}
-
-/// `5 s`, `3 m`, `7 h`, `12 d`: as much as a person needs.
-pub(crate) fn age(now: i64, time: &str) -> String {
-    let Some(then) = seconds_since_epoch(time) else { return "?".to_owned() };
-    match (now - then).max(0) {
-        seconds @ 0..60 => format!("{seconds} s"),
-        seconds @ 60..3_600 => format!("{} m", seconds / 60),
-        seconds @ 3_600..86_400 => format!("{} h", seconds / 3_600),
-        seconds => format!("{} d", seconds / 86_400),
     }
 }

@@ -1,26 +1,27 @@
 //! `teardown`: removes what only one branch used.
 
-use super::prune::{Sweep, candidates, remove_alias};
-use super::roles;
-use super::roots::Roots;
-use super::status::now;
+use super::sweep::{Sweep, candidates, remove_alias};
+use super::time::now;
 use crate::cli::{Global, Teardown};
 use crate::environment::Environment;
 use crate::error::bail_hint;
 use crate::model::alias::{Alias, AliasName};
+use crate::model::function::Function;
 use crate::model::moves::Update;
 use crate::model::prune::{Rules, needed, of_alias, plan};
 use crate::model::record::Record;
+use crate::model::role::name_in;
 use crate::model::version::Version;
-use crate::project::{Function, Project};
+use crate::project::Project;
 use crate::release::plan::Targets;
+use crate::stacks::{Stacks, role};
 use crate::tools::aws::{Aws, Swap};
 use crate::ui;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io::{BufRead, IsTerminal};
+use std::io::{BufRead, IsTerminal, Write};
 use std::num::NonZeroU32;
 use std::process::ExitCode;
 
@@ -65,12 +66,12 @@ pub(crate) fn run(global: &Global, options: Teardown) -> Result<ExitCode> {
         bail_hint!("production ends with `terraform destroy`, by an administrator"; "`{production}` is production");
     }
     let environment = Environment::open(&global.env, &project)?;
-    let (aws, roots) = (environment.aws()?, Roots::new(&project, &environment)?);
+    let (aws, stacks) = (environment.aws()?, Stacks::new(&project, &environment)?);
     let targets = Targets::of(global, &project)?;
     let mut found = Vec::new();
     for (function, member) in project.selected().zip(targets.observe(&aws)?) {
         if let Some(alias) = member.alias {
-            found.push((observe(&roots, &aws, function, branch, &alias)?, alias));
+            found.push((observe(&stacks, &aws, function, branch, &alias)?, alias));
         }
     }
     let (sweeps, aliases): (Vec<_>, Vec<_>) = found.into_iter().unzip();
@@ -84,7 +85,7 @@ pub(crate) fn run(global: &Global, options: Teardown) -> Result<ExitCode> {
         bail_hint!("`--yes` removes it without asking"; "nothing was removed");
     }
     for (sweep, alias) in report.functions.iter_mut().zip(&aliases) {
-        execute(&roots, &aws, sweep, alias)?;
+        execute(&stacks, &aws, sweep, alias)?;
     }
     super::show(global, &report)
 }
@@ -95,13 +96,13 @@ fn agreed(report: &Report) -> Result<bool> {
     if !stdin.is_terminal() {
         return Ok(false);
     }
-    eprint!("{report}Remove all this? [y/N] ");
+    let _ = write!(std::io::stderr(), "{report}Remove all this? [y/N] ");
     let mut answer = String::new();
     stdin.lock().read_line(&mut answer).context("cannot read the answer")?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-fn observe(roots: &Roots<'_>, aws: &Aws, function: &Function, branch: &str, alias: &Alias) -> Result<Sweep> {
+fn observe(stacks: &Stacks<'_>, aws: &Aws, function: &Function, branch: &str, alias: &Alias) -> Result<Sweep> {
     let lambda = &function.name;
     if Record::of(alias).is_some_and(|record| !record.is_of(branch)) {
         bail_hint!("`cargo xtask status` shows whose it is"; "alias `{}` of `{lambda}` is another branch's", alias.name);
@@ -111,14 +112,14 @@ fn observe(roots: &Roots<'_>, aws: &Aws, function: &Function, branch: &str, alia
         recorded: RECORDED,
         grace: 0,
         now: now(),
-        production: AliasName::of_branch(&roots.project.names.production).to_string(),
-        pinned: roots.environment.settings.pinned_versions.get(lambda).cloned().unwrap_or_default(),
+        production: AliasName::of_branch(&stacks.project.names.production).to_string(),
+        pinned: stacks.environment.settings.pinned_versions.get(lambda).cloned().unwrap_or_default(),
     };
     let published = aws.versions(lambda)?;
     let others: Vec<_> = aws.aliases(lambda)?.into_iter().filter(|other| other.name != alias.name).collect();
     let mut sweep = Sweep::new(function, published.clone(), plan(&candidates(&published), &others, &rules));
     let used: BTreeSet<_> = of_alias(alias).into_iter().collect();
-    let name = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
+    let name = |arn: &str| name_in(arn).to_owned();
     // The role of another version is somebody else's, whether that version is of use or not.
     let going: BTreeSet<_> = sweep.going().map(|fate| fate.version).filter(|version| used.contains(version)).collect();
     let (ours, theirs): (Vec<_>, Vec<_>) = sweep.versions.iter().partition(|fate| going.contains(&fate.version));
@@ -126,7 +127,7 @@ fn observe(roots: &Roots<'_>, aws: &Aws, function: &Function, branch: &str, alia
     in_use.extend(aws.latest_role(lambda)?.map(|arn| name(&arn)));
     let roles: BTreeSet<_> =
         ours.iter().map(|fate| name(&fate.role_arn)).filter(|role| !in_use.contains(role)).collect();
-    let standing = roles::standing(roots, aws, lambda)?;
+    let standing = role::standing(stacks, aws, lambda)?;
     sweep.roles = standing.into_iter().map(|role| role.name).filter(|role| roles.contains(role)).collect();
     sweep.aliases.push(alias.name.clone());
     sweep.versions.retain(|fate| used.contains(&fate.version));
@@ -134,12 +135,12 @@ fn observe(roots: &Roots<'_>, aws: &Aws, function: &Function, branch: &str, alia
 }
 
 /// The alias goes last, since its record is the list of what is to be done: a run that was killed finds it again.
-fn execute(roots: &Roots<'_>, aws: &Aws, sweep: &mut Sweep, alias: &Alias) -> Result<()> {
+fn execute(stacks: &Stacks<'_>, aws: &Aws, sweep: &mut Sweep, alias: &Alias) -> Result<()> {
     let lambda = sweep.lambda_name.clone();
     aws.delete_url(&lambda, &alias.name)?;
     retire(aws, sweep, alias)?;
     for role in &sweep.roles {
-        ui::step_with("role", || roles::delete(roots, aws, &sweep.function, role), |()| format!("{role}: removed"))?;
+        ui::step_with("role", || role::delete(stacks, aws, &sweep.function, role), |()| format!("{role}: removed"))?;
     }
     sweep.delete_versions(aws, RATE, |aliases, version| {
         let others: Vec<_> = aliases.iter().filter(|other| other.name != alias.name).cloned().collect();

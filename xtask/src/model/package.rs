@@ -1,12 +1,15 @@
 //! The zip that Lambda gets. The same files make the same bytes on every machine, so that a digest tells whether
 //! anything changed.
 
+use super::elf::{Architecture, GlibcVersion};
+use super::units::bytes;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::{
     fmt,
     io::{Cursor, Write as _},
+    path::PathBuf,
 };
 use zip::{CompressionMethod, DateTime, System, ZipWriter, write::SimpleFileOptions};
 
@@ -19,6 +22,31 @@ pub(crate) const MAX_UNZIPPED: u64 = 262_144_000;
 
 /// zlib's own default: higher levels take far longer on a binary and save next to nothing.
 const LEVEL: i64 = 6;
+
+/// A package that was built.
+#[derive(Debug, Serialize)]
+pub(crate) struct Package {
+    pub(crate) function: String,
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: u64,
+    #[serde(rename = "sha256")]
+    pub(crate) digest: Digest,
+    pub(crate) architecture: Architecture,
+    /// The newest glibc symbol it needs; null for a static executable.
+    pub(crate) glibc: Option<GlibcVersion>,
+    /// The compiler: release, commit and date.
+    pub(crate) rustc: String,
+    /// Whether it is the one that the workspace names, so that the bytes are those of any other machine.
+    pub(crate) rustc_is_pinned: bool,
+}
+
+impl fmt::Display for Package {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let glibc = self.glibc.map_or_else(|| "static".to_owned(), |glibc| format!("glibc {glibc}"));
+        let Self { function, digest, architecture, .. } = self;
+        write!(f, "{function}  {}  sha256 {}  {architecture}, {glibc}", bytes(self.bytes), &digest.hex[..12])
+    }
+}
 
 /// Why there is no package.
 #[derive(Debug, PartialEq, Eq)]

@@ -88,8 +88,9 @@ pub(crate) fn check<E>(
         Ok(None) if version != Version::NEXT => Err(refused(Refusal::Unpublished { version, next: None })),
         found => found,
     };
+    let primary = find(update.version)?;
     let Some(split) = update.split else { return Ok(()) };
-    let (Some(primary), Some(canary)) = (find(update.version)?, find(split.version)?) else { return Ok(()) };
+    let (Some(primary), Some(canary)) = (primary, find(split.version)?) else { return Ok(()) };
     if primary.role != canary.role {
         return Err(refused(Refusal::Roles([primary.role, canary.role])));
     }
@@ -119,5 +120,13 @@ mod tests {
         assert_eq!(check(Some(frozen("b", ""))), Err(Refusal::Roles(["a".to_owned(), "b".to_owned()])));
         let queues = Refusal::DeadLetters(["none".to_owned(), "`q`".to_owned()]);
         assert_eq!(check(Some(frozen("a", "q"))), Err(queues));
+    }
+
+    /// Also where all of the traffic goes to it, and none is split.
+    #[test]
+    fn a_version_that_is_gone_gets_no_traffic() {
+        let update = Update { version: Version(4), split: None, record: None, revision: String::new() };
+        let gone = check::<Refusal>(&Move::Update(update), |_| Ok(None), |refusal| refusal);
+        assert_eq!(gone, Err(Refusal::Unpublished { version: Version(4), next: None }));
     }
 }

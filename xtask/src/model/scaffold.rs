@@ -116,7 +116,7 @@ impl FunctionName {
 
     /// Its module of Terraform.
     fn module(&self) -> String {
-        self.0.replace('-', "_")
+        super::function::module_of(&self.0)
     }
 
     fn fill(&self, template: &str) -> String {

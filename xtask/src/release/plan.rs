@@ -5,6 +5,7 @@ use super::source::{Source, branch};
 use crate::cli::Global;
 use crate::error::with_hint;
 use crate::model::alias::AliasName;
+use crate::model::function::Function;
 use crate::model::moves::{Live, Move};
 use crate::model::promote::{Frozen, check, promote};
 use crate::model::refusal::Refusal;
@@ -12,7 +13,7 @@ use crate::model::release::{self, Context, Member, Refused, Step};
 use crate::model::rollback::{Back, rollback};
 use crate::model::traffic::{Share, Split};
 use crate::model::version::Version;
-use crate::project::{Function, Project};
+use crate::project::Project;
 use crate::tools::aws::Aws;
 use crate::tools::git::Git;
 use crate::tools::parallel::side_by_side;
@@ -76,7 +77,7 @@ impl Plan {
 
     /// The same of versions that nobody has proved yet: to be shown, never to be executed.
     pub(crate) fn foreseen(aws: &Aws, source: &Source, versions: Vec<(String, String, Version)>) -> Result<Vec<Moved>> {
-        Self::decided(aws, source, versions)?.foresee()
+        Ok(Self::decided(aws, source, versions)?.foresee())
     }
 
     pub(super) fn decided(aws: &Aws, source: &Source, wanted: Vec<(String, String, Version)>) -> Result<Self> {
@@ -125,8 +126,8 @@ impl Plan {
     }
 
     /// What an execution would report.
-    pub(crate) fn foresee(&self) -> Result<Vec<Moved>> {
-        self.steps.iter().filter_map(|step| Moved::of(&self.alias, step)).map(Ok).collect()
+    pub(crate) fn foresee(&self) -> Vec<Moved> {
+        self.steps.iter().filter_map(|step| Moved::of(&self.alias, step)).collect()
     }
 }
 

@@ -1,13 +1,16 @@
 //! The proof of a published version. Only what was proved here may an alias be moved to.
 
-use crate::commands::apply::Lambda;
+use super::published::read_lambdas;
+use crate::environment::Environment;
 use crate::error::{Hint, bail_hint};
+use crate::model::function::Function;
 use crate::model::package::sha256;
 use crate::model::smoke::Smoke;
 use crate::model::version::Version;
-use crate::project::{Function, Project};
+use crate::project::Project;
+use crate::stacks::functions::{Lambda, lambda};
 use crate::tools::aws::Aws;
-use crate::ui;
+use crate::tools::events;
 use anyhow::{Context, Result, anyhow};
 use serde::Serialize;
 use std::fmt;
@@ -46,9 +49,17 @@ impl fmt::Display for Proved {
     }
 }
 
+/// Proves the versions in `terraform/output.json`.
+pub(crate) fn prove_output(project: &Project, environment: &Environment) -> Result<Vec<Proved>> {
+    let lambdas = read_lambdas(project, environment)?;
+    let aws = environment.aws()?;
+    let proofs = project.selected().map(|function| prove(project, &aws, function, lambda(&lambdas, &function.name)?));
+    proofs.collect()
+}
+
 /// Proves one version against the package that lies in `target`.
 pub(crate) fn prove(project: &Project, aws: &Aws, function: &Function, lambda: &Lambda) -> Result<Proved> {
-    ui::step("smoke", || {
+    events::step("smoke", || {
         let (name, version) = (&lambda.lambda_name, lambda.lambda_version);
         let path = project.package(&function.name);
         let package = fs::read(&path)

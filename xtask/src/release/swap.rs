@@ -7,8 +7,8 @@ use crate::model::moves::{Live, Move};
 use crate::model::refusal::Refusal;
 use crate::model::release::{Member, Relation, Step};
 use crate::tools::aws::{Aws, Swap};
+use crate::tools::events;
 use crate::tools::parallel::side_by_side;
-use crate::ui;
 use anyhow::{Result, anyhow};
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(crate) fn execute(
     relation: impl Fn(&str) -> Relation + Sync,
 ) -> Result<Vec<Moved>> {
     let results = side_by_side(&plan.steps, |step| {
-        let moved = ui::step_with(
+        let moved = events::step_with(
             name,
             || swap(aws, plan, step, &relation),
             |moved: &Option<Moved>| moved.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -95,8 +95,8 @@ fn again(plan: &Plan, step: &Step, current: Option<Alias>, relation: &dyn Fn(&st
         LostRace::DecideAgain { context, versions } => {
             context.decide(member.alias.as_ref(), versions[&member.function], relation)
         }
-        // Only its description or its revision is another: what the person saw is still what is live.
-        LostRace::Refuse if Live::of(member.alias.as_ref()) == Live::of(step.member.alias.as_ref()) => {
+        // Only its revision is another: what the person saw is still what is there.
+        LostRace::Refuse if is_same(member.alias.as_ref(), step.member.alias.as_ref()) => {
             Ok((renewed(&step.action, member.alias.as_ref()), step.notes.clone()))
         }
         LostRace::Refuse => Err(Refusal::Moved),
@@ -105,6 +105,12 @@ fn again(plan: &Plan, step: &Step, current: Option<Alias>, relation: &dyn Fn(&st
         Ok((action, notes)) => Ok(Step { member, action, notes }),
         Err(refusal) => Err(refusal.of(&plan.alias, &member)),
     }
+}
+
+/// Whether both say and do the same. A record alone may be another: a release that left the version as it was.
+fn is_same(one: Option<&Alias>, other: Option<&Alias>) -> bool {
+    let said = |alias: Option<&Alias>| alias.map(|alias| alias.description.clone());
+    Live::of(one) == Live::of(other) && said(one) == said(other)
 }
 
 /// The same move, from the revision that is there now.

@@ -4,7 +4,8 @@ use super::pinned::Zig;
 use super::process::Tool;
 use crate::error::{Hint, bail_hint};
 use crate::model::compiler::Compiler;
-use crate::project::Function;
+use crate::model::elf::Architecture;
+use crate::model::function::Function;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::ffi::OsString;
@@ -59,14 +60,14 @@ struct Extra<T> {
 #[serde(deny_unknown_fields)]
 struct Lambda {
     #[serde(default = "x86_64")]
-    architecture: crate::model::elf::Architecture,
+    architecture: Architecture,
 }
 
-fn x86_64() -> crate::model::elf::Architecture {
-    crate::model::elf::Architecture::X86_64
+fn x86_64() -> Architecture {
+    Architecture::X86_64
 }
 
-fn cargo() -> OsString {
+pub(super) fn cargo() -> OsString {
     // Inside `cargo run` this is the cargo that runs us, whatever PATH says.
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
@@ -78,14 +79,14 @@ fn rustc() -> OsString {
 
 /// The compiler of this machine against the one that the workspace names.
 pub(crate) fn compiler(root: &Path, pin: Option<&str>) -> Result<Compiler> {
-    let said = Tool::new(rustc()).args(["--version"]).run(root)?;
+    let said = Tool::new(rustc()).args(["--version"]).ask(root)?;
     Ok(Compiler::new(&String::from_utf8_lossy(&said), pin))
 }
 
 /// Reads the workspace at `root`.
 pub(crate) fn workspace(root: &Path) -> Result<Workspace> {
     let tool = Tool::new(cargo()).args(["metadata", "--format-version", "1", "--no-deps", "--offline"]);
-    let metadata: Metadata = serde_json::from_slice(&tool.run(root)?)
+    let metadata: Metadata = serde_json::from_slice(&tool.ask(root)?)
         .context("cannot understand `cargo metadata`")
         .hint("check `[package.metadata.lambda]`, which knows `architecture = \"x86_64\"` or `\"arm64\"`, and `[workspace.metadata.lambda]`, which knows `project`, `production` and `rustc`")?;
     let mut functions: Vec<_> = metadata
@@ -155,7 +156,7 @@ pub(crate) fn compile(root: &Path, target: &Path, function: &Function, zig: &Zig
 
 /// The sysroot, when it has the standard library for `triple`.
 fn installed_target(root: &Path, triple: &str) -> Result<PathBuf> {
-    let sysroot = Tool::new(rustc()).args(["--print", "sysroot"]).run(root)?;
+    let sysroot = Tool::new(rustc()).args(["--print", "sysroot"]).ask(root)?;
     let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot).trim());
     if !sysroot.join("lib/rustlib").join(triple).join("lib").is_dir() {
         bail_hint!(format!("run `rustup target add {triple}`"); "the Rust toolchain cannot compile for `{triple}`");
@@ -186,21 +187,7 @@ pub(crate) fn install(name: &str, version: &str, folder: &Path) -> Result<()> {
         .hint(format!("check the network, or install `{name}` {version} by hand and put it on PATH"))
 }
 
-/// Judges the workspace's dependencies by `deny.toml`.
-pub(crate) fn deny(root: &Path, program: &Path, offline: bool, checks: &[&str]) -> Result<()> {
-    // cargo-deny asks the cargo in `CARGO` for the workspace's metadata.
-    let tool = Tool::new(program).env("CARGO", cargo()).args(["--color", "never"]);
-    let tool = if offline { tool.args(["--offline"]) } else { tool };
-    tool.args(["check", "--hide-inclusion-graph"]).args(checks.iter().copied()).run(root).map(drop)
-}
-
-/// Whether cargo-deny has fetched the database of advisories to where it looks for it.
-pub(crate) fn has_advisories() -> bool {
-    let entries = home().ok().and_then(|home| std::fs::read_dir(home.join("advisory-dbs")).ok());
-    entries.is_some_and(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| entry.path().is_dir())))
-}
-
-fn home() -> Result<PathBuf> {
+pub(super) fn home() -> Result<PathBuf> {
     std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(std::env::home_dir()?.join(".cargo")))

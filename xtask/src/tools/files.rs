@@ -1,5 +1,6 @@
 //! Files: written beside and renamed, so that a reader or a kill never sees half of one; and locks between processes.
 
+use super::events;
 use crate::error::Hint;
 use anyhow::{Context, Result};
 use std::fs::{self, File, TryLockError};
@@ -44,26 +45,26 @@ pub(crate) fn lock(path: &Path, patience: Duration) -> Result<Lock> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
     }
     let file = File::create(path).with_context(|| format!("cannot open the lock file `{}`", path.display()))?;
-    let started = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(Lock(file)),
-            Err(TryLockError::WouldBlock) if started.elapsed() < patience => {
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            Err(TryLockError::WouldBlock) => {
-                return Err(anyhow::anyhow!(
-                    "another `cargo xtask` has held `{}` for {} s",
-                    path.display(),
-                    patience.as_secs()
-                ))
-                .hint("wait for it to end, or look for it with `ps` and stop it, then run this again");
-            }
-            Err(TryLockError::Error(error)) => {
-                return Err(error).with_context(|| format!("cannot lock `{}`", path.display()));
-            }
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => events::quietly("wait", || wait(&file, path, patience))?,
+        Err(TryLockError::Error(error)) => {
+            return Err(error).with_context(|| format!("cannot lock `{}`", path.display()));
         }
+        Ok(()) => {}
     }
+    Ok(Lock(file))
+}
+
+fn wait(file: &File, path: &Path, patience: Duration) -> Result<()> {
+    let started = Instant::now();
+    while started.elapsed() < patience {
+        if file.try_lock().is_ok() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Err(anyhow::anyhow!("another `cargo xtask` has held `{}` for {} s", path.display(), patience.as_secs()))
+        .hint("wait for it to end, or look for it with `ps` and stop it, then run this again")
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ impl Git {
         let folder = self.0.workdir().unwrap_or_else(|| self.0.path());
         // It must wait neither for a password that nobody types nor for a server that says nothing.
         let list = Tool::new("git").args(["ls-remote", "--heads", "origin"]).env("GIT_TERMINAL_PROMPT", "0");
-        let list = list.env("GIT_HTTP_LOW_SPEED_LIMIT", "1").env("GIT_HTTP_LOW_SPEED_TIME", "30").run(folder);
+        let list = list.env("GIT_HTTP_LOW_SPEED_LIMIT", "1").env("GIT_HTTP_LOW_SPEED_TIME", "30").ask(folder);
         let list = list
             .context("cannot list the branches of the remote `origin`")
             .hint("name the repository with `git remote add origin URL`, and see that `git ls-remote` works")?;

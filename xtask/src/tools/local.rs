@@ -1,7 +1,7 @@
 //! The local AWS: a MiniStack of this checkout's own on the loopback, which outlives the command that starts it.
 
 use super::process::command_line;
-use super::{files, http, pinned};
+use super::{events, files, http, pinned};
 use crate::error::{Hint, bail_hint, with_hint};
 use crate::model::package::sha256;
 use anyhow::{Context, Result, anyhow};
@@ -41,9 +41,9 @@ pub(crate) struct Status {
     pub(crate) running: bool,
 }
 
-/// What is kept of a started one.
+/// The one that was started last, written down.
 #[derive(Debug, Serialize, Deserialize)]
-struct Kept {
+struct Process {
     pid: u32,
     port: u16,
 }
@@ -53,9 +53,22 @@ impl Local {
         endpoint(self.port)
     }
 
+    /// What leads a tool to it.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("AWS_ENDPOINT_URL", self.endpoint()),
+            ("AWS_ACCESS_KEY_ID", self.account.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+            ("AWS_REGION", self.region.to_owned()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+            ("AWS_CONFIG_FILE", "/dev/null".to_owned()),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".to_owned()),
+        ]
+    }
+
     /// The one of this checkout when it runs.
     pub(crate) fn running(target: &Path) -> Option<Self> {
-        let Kept { pid, port } = kept(target)?;
+        let Process { pid, port } = last(target)?;
         command_line(pid).filter(|line| line.contains("ministack"))?;
         let local = Self { port, pid, account: ACCOUNT, region: REGION, bucket: bucket(target) };
         matches!(local.request("HEAD", ""), Ok((200, _))).then_some(local)
@@ -73,7 +86,7 @@ impl Local {
         // One that runs but does not answer for us would write into the same state.
         stop(target)?;
         let program = pinned::ministack(target)?;
-        crate::ui::step_with("local", || start(target, &program, port), |local| format!("AWS at {}", local.endpoint()))
+        events::step_with("local", || start(target, &program, port), |local| format!("AWS at {}", local.endpoint()))
     }
 
     /// Wipes it, Terraform's state and all.
@@ -117,7 +130,7 @@ pub(crate) fn down(target: &Path) -> Result<bool> {
 }
 
 fn stop(target: &Path) -> Result<bool> {
-    let Some(Kept { pid, .. }) = kept(target) else { return Ok(false) };
+    let Some(Process { pid, .. }) = last(target) else { return Ok(false) };
     let runs = || command_line(pid).is_some_and(|line| line.contains("ministack"));
     if !runs() {
         return Ok(false);
@@ -141,7 +154,7 @@ fn start(target: &Path, program: &Path, port: Option<u16>) -> Result<Local> {
     for made in [&temp, &state, &s3] {
         fs::create_dir_all(made).with_context(|| format!("cannot make the folder `{}`", made.display()))?;
     }
-    let port = free_port(port, kept(target).map(|kept| kept.port))?;
+    let port = free_port(port, last(target).map(|last| last.port))?;
     let endpoint = endpoint(port);
     let path = std::env::var_os("PATH").unwrap_or_default();
     // Its environment is emptied: what is in ours would reach the functions that it runs.
@@ -178,7 +191,7 @@ fn start(target: &Path, program: &Path, port: Option<u16>) -> Result<Local> {
         .start()
         .with_context(|| format!("cannot start `{}`", program.display()))?;
     let pid = handle.pids().first().copied().context("the local AWS has no process id")?;
-    files::write(&folder.join("process.json"), &serde_json::to_vec(&Kept { pid, port })?)?;
+    files::write(&folder.join("process.json"), &serde_json::to_vec(&Process { pid, port })?)?;
     let local = Local { port, pid, account: ACCOUNT, region: REGION, bucket: bucket(target) };
     let ready = format!("{}/_ministack/ready", local.endpoint());
     let started = Instant::now();
@@ -223,6 +236,6 @@ fn bucket(target: &Path) -> String {
     format!("terraform-state-{}", &sha256(target.as_os_str().as_encoded_bytes()).hex[..12])
 }
 
-fn kept(target: &Path) -> Option<Kept> {
+fn last(target: &Path) -> Option<Process> {
     serde_json::from_slice(&fs::read(folder(target).join("process.json")).ok()?).ok()
 }

@@ -1,6 +1,6 @@
 //! Pinned tools: Terraform, zig and the local AWS, installed under `target/tools` with their checksums verified.
 
-use super::cargo;
+use super::events;
 use super::files;
 use super::http;
 use super::process::Tool;
@@ -18,7 +18,7 @@ const CHECKOV: &str = include_str!("../../pins/checkov.txt");
 const CHECK_JSONSCHEMA: &str = include_str!("../../pins/check-jsonschema.txt");
 
 /// Another process may be installing the same tool; a slow network takes minutes, not more.
-const PATIENCE: Duration = Duration::from_secs(600);
+pub(super) const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Terraform's version where PATH has none that fits, and the SHA-256 of its release archives.
 const TERRAFORM: &str = "1.11.4";
@@ -28,10 +28,6 @@ const TERRAFORM_ARCHIVES: [(&str, &str); 4] = [
     ("darwin_amd64", "a56d5002b9f7647291faccc3dd1a70350e60fb61e4c45037629508b8fdc2575b"),
     ("darwin_arm64", "867e0808fa971217043e25b7a792b10720c79b1546f8a68479b74f138be73e18"),
 ];
-
-/// cargo-deny's version where PATH has none that fits. Its name and version are all that has to be pinned: crates.io
-/// never changes what it has published.
-const CARGO_DENY: &str = "0.20.2";
 
 /// The linker, in its virtual environment.
 #[derive(Debug)]
@@ -74,35 +70,6 @@ pub(crate) fn checkov(target: &Path) -> Result<PathBuf> {
     Ok(python_tool(target, "checkov", CHECKOV)?.join("bin/checkov"))
 }
 
-/// The judge of dependencies: PATH's when its version fits, else the pinned one, compiled once.
-pub(crate) fn cargo_deny(target: &Path) -> Result<PathBuf> {
-    if let Some(found) = find(Path::new("cargo-deny")) {
-        let version = Tool::new(&found).args(["--version"]).run(Path::new(".")).unwrap_or_default();
-        if knows_our_deny_toml(&String::from_utf8_lossy(&version)) {
-            return Ok(found);
-        }
-    }
-    let folder = target.join("tools").join(format!("cargo-deny-{CARGO_DENY}"));
-    let program = folder.join("bin/cargo-deny");
-    if !program.is_file() {
-        let _lock = files::lock(&folder.with_extension("lock"), PATIENCE)?;
-        if !program.is_file() {
-            let install = || cargo::install("cargo-deny", CARGO_DENY, &folder);
-            crate::ui::step_with("install", install, |()| format!("cargo-deny {CARGO_DENY}, pinned"))?;
-        }
-    }
-    Ok(program)
-}
-
-/// Whether a cargo-deny reads our `deny.toml`: each release has new keys, and refuses those that it does not know.
-fn knows_our_deny_toml(version: &str) -> bool {
-    let numbers = version.trim().strip_prefix("cargo-deny ").and_then(|version| version.strip_prefix("0."));
-    numbers
-        .and_then(|rest| rest.split('.').next())
-        .and_then(|minor| minor.parse().ok())
-        .is_some_and(|minor: u32| minor >= 20)
-}
-
 /// A virtual environment with exactly what `pins` names. Its folder is named after the pins, so that other pins are
 /// another folder; a stamp, written last, tells a whole one from one that a kill left half made. The stamp holds the
 /// folder's real path: every program in it begins with that, so in a checkout that was moved none would start.
@@ -121,7 +88,7 @@ fn python_tool(target: &Path, name: &str, pins: &str) -> Result<PathBuf> {
     if is_whole() {
         return Ok(folder);
     }
-    crate::ui::step_with("install", || fill(&folder, pins, name), |()| format!("{name}, pinned"))?;
+    events::step_with("install", || fill(&folder, pins, name), |()| format!("{name}, pinned"))?;
     files::write(&stamp, place)?;
     Ok(folder)
 }
@@ -134,7 +101,7 @@ fn interpreter() -> OsString {
 pub(crate) fn python(folder: &Path) -> Result<String> {
     let python = interpreter();
     let ask = "import platform, venv, ensurepip; print(platform.python_version())";
-    let version = Tool::new(&python).args(["-c", ask]).run(folder).context("there is no Python to use").hint(
+    let version = Tool::new(&python).args(["-c", ask]).ask(folder).context("there is no Python to use").hint(
         "install Python 3.10 or newer with its venv module (Debian: `apt install python3-venv`), or name one in `PYTHON`",
     )?;
     let version = String::from_utf8_lossy(&version).trim().to_owned();
@@ -177,7 +144,7 @@ pub(crate) fn terraform(target: &Path) -> Result<(PathBuf, String)> {
     if !program.is_file() {
         let _lock = files::lock(&folder.with_extension("lock"), PATIENCE)?;
         if !program.is_file() {
-            crate::ui::step_with("install", || download(&program), |()| format!("terraform {TERRAFORM}, pinned"))?;
+            events::step_with("install", || download(&program), |()| format!("terraform {TERRAFORM}, pinned"))?;
         }
     }
     Ok((program, TERRAFORM.to_owned()))
@@ -209,7 +176,7 @@ fn terraform_version(program: &Path, target: &Path) -> Result<Option<String>> {
         version.to_owned()
     } else {
         let tool = Tool::new(&found).args(["version", "-json"]).env("CHECKPOINT_DISABLE", "1");
-        let Ok(answer) = tool.run(Path::new(".")) else { return Ok(None) };
+        let Ok(answer) = tool.ask(Path::new(".")) else { return Ok(None) };
         let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap_or_default();
         let version = answer["terraform_version"].as_str().unwrap_or_default().to_owned();
         files::write(&known, format!("{identity}{version}").as_bytes())?;
@@ -223,7 +190,7 @@ fn fits(version: &str) -> bool {
     matches!((parts.next(), parts.next()), (Some(Ok(1)), Some(Ok(minor))) if minor >= 11)
 }
 
-fn find(program: &Path) -> Option<PathBuf> {
+pub(super) fn find(program: &Path) -> Option<PathBuf> {
     if program.components().count() > 1 {
         return program.is_file().then(|| program.to_path_buf());
     }
@@ -285,16 +252,6 @@ mod tests {
         starts(&first);
         std::fs::rename(&first, &second).expect("the folder moves");
         starts(&second);
-    }
-
-    #[test]
-    fn cargo_deny_versions() {
-        for good in ["cargo-deny 0.20.0\n", "cargo-deny 0.20.2", "cargo-deny 0.21.0"] {
-            assert!(knows_our_deny_toml(good), "{good}");
-        }
-        for bad in ["", "cargo-deny", "cargo-deny 0.19.9", "cargo-deny 0.x", "0.20.2"] {
-            assert!(!knows_our_deny_toml(bad), "{bad}");
-        }
     }
 
     #[test]

@@ -1,19 +1,14 @@
-//! Running a tool to its end: its output is kept, shown with `-v`, and quoted when it fails. xshell runs what just
-//! ends, duct what has to be watched meanwhile.
+//! Running a tool to its end: its output is told line by line as it comes, kept, and quoted when it fails. xshell asks
+//! what answers at once, duct runs what takes its time.
 
+use super::events;
 use crate::error::with_hint;
 use anyhow::{Context, Result};
 use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use xshell::Shell;
-
-static VERBOSE: AtomicBool = AtomicBool::new(false);
-
-/// With `-v`, every tool is shown with its output once it has ended.
-pub(crate) fn set_verbose(verbose: bool) {
-    VERBOSE.store(verbose, Ordering::Relaxed);
-}
 
 /// A tool's command line, and what its environment shall have besides ours.
 #[derive(Debug, Clone)]
@@ -77,11 +72,23 @@ impl Tool {
         text
     }
 
-    /// Runs what has to be known while it runs: `started` hears its process id. A non-zero exit is an answer here.
+    /// Runs it to its end, and tells each line of its output when it comes. A non-zero exit is an answer here.
     ///
     /// # Errors
     /// The program cannot be started.
-    pub(crate) fn finish(&self, folder: &Path, started: impl FnOnce(u32)) -> Result<Finished> {
+    pub(crate) fn finish(&self, folder: &Path) -> Result<Finished> {
+        self.finish_watched(folder, |_| {})
+    }
+
+    /// The same for what has to be known while it runs: `started` hears its process id.
+    pub(crate) fn finish_watched(&self, folder: &Path, started: impl FnOnce(u32)) -> Result<Finished> {
+        events::tool(&format!("$ {}", self.shown()));
+        self.stream(folder, started).with_context(|| format!("cannot run `{}`", self.shown()))
+    }
+
+    fn stream(&self, folder: &Path, started: impl FnOnce(u32)) -> io::Result<Finished> {
+        let (stdout, stdout_end) = io::pipe()?;
+        let (stderr, stderr_end) = io::pipe()?;
         let mut expression = duct::cmd(&self.program, &self.arguments).dir(folder);
         for (name, value) in &self.environment {
             expression = expression.env(name, value);
@@ -89,17 +96,23 @@ impl Tool {
         for name in &self.without {
             expression = expression.env_remove(name);
         }
-        let handle = expression.stdin_null().stdout_capture().stderr_capture().unchecked().start();
-        let handle = handle.with_context(|| format!("cannot run `{}`", self.shown()))?;
+        let expression = expression.stdin_null().stdout_file(stdout_end).stderr_file(stderr_end).unchecked();
+        let handle = expression.start()?;
+        // It holds our ends of the pipes, which would never be at their end.
+        drop(expression);
         if let Some(id) = handle.pids().first() {
             started(*id);
         }
-        let output = handle.into_output().with_context(|| format!("cannot run `{}`", self.shown()))?;
-        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        if VERBOSE.load(Ordering::Relaxed) {
-            eprint!("$ {}\n{}{stderr}", self.shown(), String::from_utf8_lossy(&output.stdout));
-        }
-        Ok(Finished { code: output.status.code(), stdout: output.stdout, stderr })
+        let (stdout, stderr) = thread::scope(|scope| {
+            let stdout = scope.spawn(|| lines(stdout));
+            let stderr = lines(stderr);
+            (
+                stdout.join().unwrap_or_else(|_| Err(io::Error::other("the thread that reads its output panicked"))),
+                stderr,
+            )
+        });
+        let status = handle.wait()?.status;
+        Ok(Finished { code: status.code(), stdout: stdout?, stderr: String::from_utf8_lossy(&stderr?).into_owned() })
     }
 
     /// Runs it in `folder` and gives its standard output.
@@ -107,6 +120,12 @@ impl Tool {
     /// # Errors
     /// The tool is missing or fails; the error has its whole command line and the end of its output.
     pub(crate) fn run(&self, folder: &Path) -> Result<Vec<u8>> {
+        self.succeeded(self.finish(folder)?)
+    }
+
+    /// Like [`Tool::run`] for a question that is answered at once. The answer is for us, and not told.
+    pub(crate) fn ask(&self, folder: &Path) -> Result<Vec<u8>> {
+        events::tool(&format!("$ {}", self.shown()));
         let shell = Shell::new().context("cannot tell the current folder")?;
         shell.change_dir(folder);
         let mut command = shell.cmd(&self.program).args(&self.arguments).quiet().ignore_status();
@@ -118,10 +137,11 @@ impl Tool {
         }
         let output = command.output().with_context(|| format!("cannot run `{}`", self.shown()))?;
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        if VERBOSE.load(Ordering::Relaxed) {
-            eprint!("$ {}\n{stderr}", self.shown());
-        }
-        let finished = Finished { code: output.status.code(), stdout: output.stdout, stderr };
+        stderr.lines().for_each(events::tool);
+        self.succeeded(Finished { code: output.status.code(), stdout: output.stdout, stderr })
+    }
+
+    fn succeeded(&self, finished: Finished) -> Result<Vec<u8>> {
         if finished.success() { Ok(finished.stdout) } else { Err(self.failure(&finished)) }
     }
 
@@ -134,6 +154,18 @@ impl Tool {
                 .context(format!("`{}` failed", self.shown())),
             "the cause stands in the output above; `-v` shows all of it",
         )
+    }
+}
+
+/// Reads to the end, and tells each line when it is whole.
+fn lines(output: impl Read) -> io::Result<Vec<u8>> {
+    let (mut output, mut all) = (BufReader::new(output), Vec::new());
+    loop {
+        let start = all.len();
+        if output.read_until(b'\n', &mut all)? == 0 {
+            return Ok(all);
+        }
+        events::tool(String::from_utf8_lossy(&all[start..]).trim_end());
     }
 }
 
@@ -154,4 +186,50 @@ pub(crate) fn command_line(pid: u32) -> Option<String> {
     }
     let text = duct::cmd!("ps", "-p", pid.to_string(), "-o", "command=").stderr_null().read().ok()?;
     (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Mutex, PoisonError};
+
+    static HEARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+    fn heard() -> Vec<String> {
+        HEARD.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// One test, as there is one listener in a process.
+    #[test]
+    fn output_is_told_as_it_comes_and_kept_whole() {
+        events::listen(|event| {
+            if let events::Event::Tool(line) = event {
+                HEARD.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
+            }
+        });
+        let folder = tempfile::tempdir().expect("a folder");
+        // It goes on only when its first lines were heard: one on each way out, and one that is no UTF-8.
+        let script = "echo first; echo second >&2; printf 'th\\377rd\\n'; \
+            until test -e go; do sleep 0.01; done; printf last; exit 3";
+        let tool = Tool::new("sh").args(["-c", script]);
+        let finished = thread::scope(|scope| {
+            let running = scope.spawn(|| tool.finish(folder.path()));
+            let all = ["first", "second", "th\u{fffd}rd"];
+            while !all.iter().all(|line| heard().iter().any(|heard| heard == line)) {
+                assert!(!running.is_finished(), "{:?}", heard());
+                thread::sleep(std::time::Duration::from_millis(5));
+            }
+            std::fs::write(folder.path().join("go"), "").expect("a file");
+            running.join().expect("it ends")
+        });
+        let finished = finished.expect("it can be run");
+        assert_eq!((finished.code, finished.stderr.as_str()), (Some(3), "second\n"));
+        assert_eq!(finished.stdout, b"first\nth\xffrd\nlast");
+        assert!(heard().iter().any(|line| line == "last"), "{:?}", heard());
+
+        // More than a pipe holds, on both ways at once.
+        let much = Tool::new("sh").args(["-c", "head -c 300000 /dev/zero >&2; head -c 300000 /dev/zero"]);
+        let finished = much.finish(folder.path()).expect("it can be run");
+        assert_eq!((finished.stdout.len(), finished.stderr.len()), (300_000, 300_000));
+    }
 }

@@ -1,10 +1,27 @@
 //! What `prune` says to a person.
 
-use super::{Fate, Report, Sweep, count};
-use crate::commands::status::{age, now, storage_text};
+use crate::commands::storage::storage_text;
+use crate::commands::sweep::{Fate, Sweep};
+use crate::commands::time::{age, now};
+use crate::tools::aws::Storage;
 use crate::ui;
 use serde::Serialize;
 use std::fmt;
+
+/// `prune --json`: the plan, or with `--yes` what became of it.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    pub(super) environment: String,
+    /// Whether this is only the plan.
+    pub(super) dry_run: bool,
+    pub(super) functions: Vec<Sweep>,
+    /// Null where AWS does not tell.
+    pub(super) storage: Option<Storage>,
+    /// Null in a plan too.
+    pub(super) storage_after: Option<Storage>,
+    /// Days until the storage is full at the pace of the last 30; null where nothing was published in them.
+    pub(super) storage_days_left: Option<u64>,
+}
 
 /// The plan alone.
 #[derive(Serialize)]
@@ -70,6 +87,10 @@ impl fmt::Display for Summary<'_> {
         }
         f.write_str(&storage_text(*storage_after, *storage_days_left))
     }
+}
+
+pub(super) fn count(sweeps: &[Sweep], of: impl Fn(&Sweep) -> usize) -> usize {
+    sweeps.iter().map(of).sum()
 }
 
 fn bytes(count: i64) -> String {

@@ -1,15 +1,14 @@
 //! `status` for a person: a table where the terminal is wide enough, else an alias in several lines.
 
-use super::{AliasStatus, FunctionStatus, Report, age, now};
+use super::{AliasStatus, FunctionStatus, Report};
+use crate::commands::storage::storage_text;
+use crate::commands::time::{age, now};
 use crate::model::version::Version;
-use crate::tools::aws::Storage;
 use crate::ui;
 use std::fmt;
 
 /// Below so many columns a table would wrap.
 const WIDE: usize = 90;
-/// Days: beyond, a number would say more than anybody knows.
-const FAR: u64 = 1_000;
 /// So many versions fit on a screen beside the aliases.
 const MOST: usize = 20;
 /// What is not a terminal is as wide as a subject of git's should be long, and more.
@@ -42,19 +41,6 @@ impl fmt::Display for Report {
         self.mixed.iter().try_for_each(|mixed| writeln!(f, "{mixed}"))?;
         f.write_str(&storage_text(self.storage, self.storage_days_left))
     }
-}
-
-/// The account's code storage, and how long it will last.
-pub(crate) fn storage_text(storage: Option<Storage>, days_left: Option<u64>) -> String {
-    let Some(storage) = storage else { return "code storage: unknown\n".to_owned() };
-    let [used, limit] =
-        [storage.used_bytes, storage.limit_bytes].map(|bytes| ui::bytes(u64::try_from(bytes).unwrap_or(0)));
-    let forecast = match days_left {
-        Some(days) if days > FAR => "  full in years at the pace of the last 30 days\n".to_owned(),
-        Some(days) => format!("  full in {days} days at the pace of the last 30\n"),
-        None => String::new(),
-    };
-    format!("code storage: {used} of {limit}\n{forecast}")
 }
 
 struct Row<'a> {

@@ -230,6 +230,30 @@ fn by_hand() {
     assert!(matches!(refused[..], [(_, Refusal::OtherCanary(_))]), "{refused:?}");
 }
 
+/// Any alias, however odd its record and weights.
+fn any_alias() -> impl Strategy<Value = Alias> {
+    let line = prop::collection::vec((1u64..9, 0i64..3, 1u64..9, any::<bool>()), 1..7);
+    let weights = prop::option::of((1u64..9, 0.0..=1.0f64));
+    (line, 0usize..7, any::<bool>(), 1u64..9, weights).prop_map(|(line, live, canary, version, weights)| {
+        let mut number = 20;
+        let entries = line.into_iter().map(|(version, gap, of, narrowed)| {
+            number -= gap;
+            Entry { release: ReleaseId::new(number, &commit(of), false), version: Version(version), narrowed }
+        });
+        let line: Vec<_> = entries.collect();
+        let live = live % line.len();
+        let record =
+            Record { canary: canary && live > 0, live, line: line.clone(), ..Record::first("main", line[0].clone()) };
+        Alias {
+            name: "main".to_owned(),
+            version: Version(version),
+            weights: weights.into_iter().map(|(version, weight)| (Version(version), weight)).collect(),
+            description: record.to_description(),
+            revision: String::new(),
+        }
+    })
+}
+
 proptest! {
     /// Releases that change any of three functions, each killed anywhere and run again; then back again, step by step,
     /// each killed anywhere and run again: exactly the sets that were live.
@@ -266,6 +290,42 @@ proptest! {
                 world.roll_back(Back::Steps(1));
             }
             prop_assert_eq!(world.live(), set);
+        }
+    }
+
+    /// Whatever is there, a release sends traffic to what is live and to what is released, and forgets neither; a rollback
+    /// sends it where there is a version, and forgets none.
+    #[test]
+    fn plans_are_safe(
+        alias in any_alias(), version in 1u64..12, percent in prop::option::of(0u8..=100), force: bool,
+        existing in prop::collection::btree_set(1u64..9, 0..9), steps in 1usize..4,
+    ) {
+        let world = World([("a".to_owned(), Some(alias.clone()))].into());
+        let share = percent.map(|percent| percent.to_string().parse::<Share>().expect("a share"));
+        let wanted = Release { share, force, allow_older: true, ..release(10) };
+        let live = alias.version;
+        let split = alias.split().filter(|split| split.version != live);
+        let planned = world.plan(&wanted, &[("a", version)]);
+        if split.is_some_and(|split| split.version == Version(version)) && share.is_none() {
+            prop_assert!(planned.is_err(), "promoted by the way");
+        }
+        let known = |record: &Record| record.line.iter().map(|entry| entry.version).collect::<Vec<_>>();
+        if let Ok(steps) = planned && let Move::Update(update) = &steps[0].action {
+            let record = update.record.as_ref().expect("a release has a record");
+            prop_assert_eq!((record.newest().commit.as_ref(), record.line[0].version), (Some(&wanted.commit), Version(version)));
+            prop_assert!(known(record).contains(&live), "what was live is not forgotten");
+            prop_assert_eq!(record.live().version, update.version);
+            match update.split {
+                None => prop_assert!(update.version == Version(version)),
+                Some(split) => prop_assert_eq!((update.version, split.version, Some(split.share)), (live, Version(version), share)),
+            }
+        }
+        let there = |_: &Member, version: Version| Ok::<_, Refused>(existing.contains(&version.0));
+        let before = Record::on(&alias, "main", 0).0;
+        if let Ok(steps) = rollback(&world.members(&[]), "main", Back::Steps(steps), there) && let Move::Update(update) = &steps[0].action {
+            prop_assert!(update.version == live || existing.contains(&update.version.0));
+            prop_assert!(update.split.is_none());
+            prop_assert_eq!(known(update.record.as_ref().expect("it is kept")), known(&before));
         }
     }
 }

@@ -597,3 +597,17 @@ fn a_rollback_that_lost_the_race_leaves_what_is_there_now() {
     assert!(error.contains("stays at version 6") && error.contains("somebody else has just moved it"), "{error}");
     assert_eq!(lambda.fake().now().version, 6);
 }
+
+/// A release that left the version as it was has written its record meanwhile: that is not to be written over.
+#[test]
+fn a_rollback_that_lost_the_race_keeps_the_record_that_is_there_now() {
+    let git = History::new(2);
+    let newer = git.record(1, 5, &[5, 4]);
+    let lambda = Lambda::at(5, &git.record(0, 5, &[4, 3]), move |nth| match nth {
+        0 => Twist::Overtaken(5, newer.clone()),
+        _ => Twist::None,
+    });
+    let error = render(&rollback(&lambda.aws(|_| {})).expect_err("it stays"));
+    assert!(error.contains("somebody else has just moved it"), "{error}");
+    assert_eq!(git.facts(lambda.fake().now()), (1, vec![], 5, vec![5, 4]));
+}

@@ -1,18 +1,16 @@
 //! Roles of functions: each made once, with a state of its own, and deleted only when no version uses it any more.
 
-use super::apply::Output;
-use super::roots::Roots;
+use super::{Due, Stack, Stacks, Why};
 use crate::error::Hint;
-use crate::model::role::{is_role_of, role_name};
-use crate::project::Function;
+use crate::model::function::Function;
+use crate::model::role::{is_role_of, name_in, role_arn, role_name};
 use crate::tools::aws::Aws;
-use crate::tools::terraform::Root;
 use anyhow::{Context, Result};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
 
+const FOLDER: &str = "terraform/role";
 /// Where the states lie in the bucket.
 const STATES: &str = "roles/";
 
@@ -21,7 +19,7 @@ const STATES: &str = "roles/";
 pub(crate) struct Role {
     pub(crate) function: String,
     pub(crate) name: String,
-    pub(crate) policy: String,
+    policy: String,
 }
 
 impl Role {
@@ -37,29 +35,27 @@ impl Role {
         Ok(Self { name: role_name(&function.name, &policy), function: function.name.clone(), policy })
     }
 
-    /// Makes it, and gives its ARN.
-    pub(crate) fn make(&self, roots: &Roots<'_>) -> Result<String> {
-        #[derive(Deserialize)]
-        struct Made {
-            role_arn: Output<String>,
-        }
-        let root = root(roots, &self.name);
-        root.apply(&self.variables(roots))?;
-        let made: Made = serde_json::from_slice(&root.outputs()?).context("the role's state has no `role_arn`")?;
-        Ok(made.role_arn.value)
+    /// What it is called in AWS, whether it is made already or not.
+    pub(crate) fn arn(&self, stacks: &Stacks<'_>) -> String {
+        role_arn(stacks.environment.account(), &stacks.environment.project, &self.name)
     }
 
-    pub(crate) fn plan(&self, roots: &Roots<'_>) -> Result<(bool, String)> {
-        root(roots, &self.name).plan(&self.variables(roots))
-    }
-
-    fn variables(&self, roots: &Roots<'_>) -> Value {
-        let mut variables = roots.variables();
+    pub(crate) fn stack<'a>(&self, stacks: &'a Stacks<'_>) -> Result<Stack<'a>> {
+        let mut variables = stacks.variables();
         variables["function"] = json!(self.function);
         variables["role_name"] = json!(self.name);
         variables["policy"] = json!(self.policy);
-        variables["permissions_boundary"] = json!(roots.boundary());
-        variables
+        variables["permissions_boundary"] = json!(stacks.boundary());
+        let state = stacks.state(FOLDER, &format!("{STATES}{}", self.name));
+        Ok(Stack::new(&format!("role {}", self.name), state, variables, &[])?.adopting([
+            ("aws_iam_role.this".to_owned(), self.name.clone()),
+            ("aws_iam_role_policy.this".to_owned(), format!("{}:permissions", self.name)),
+        ]))
+    }
+
+    /// What there is to do for one that does not exist yet.
+    pub(super) fn due(&self) -> Due {
+        Due { stack: format!("role {}", self.name), why: Why::New }
     }
 }
 
@@ -71,8 +67,8 @@ pub(crate) struct Standing {
 }
 
 /// The roles of a function that have a state.
-pub(crate) fn standing(roots: &Roots<'_>, aws: &Aws, function: &str) -> Result<Vec<Standing>> {
-    let objects = aws.objects(&roots.environment.bucket(), STATES)?;
+pub(crate) fn standing(stacks: &Stacks<'_>, aws: &Aws, function: &str) -> Result<Vec<Standing>> {
+    let objects = aws.objects(&stacks.environment.bucket(), STATES)?;
     let roles = objects.into_iter().filter_map(|object| {
         let name = object.key.strip_prefix(STATES)?.strip_suffix(".tfstate")?;
         is_role_of(name, function).then(|| Standing { name: name.to_owned(), modified: object.modified })
@@ -82,27 +78,15 @@ pub(crate) fn standing(roots: &Roots<'_>, aws: &Aws, function: &str) -> Result<V
 
 /// The names of the roles that versions of a function, or `$LATEST`, run with.
 pub(crate) fn in_use(aws: &Aws, lambda: &str) -> Result<BTreeSet<String>> {
-    let name = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
-    let versions = aws.versions(lambda)?;
-    Ok(versions
-        .iter()
-        .map(|published| name(&published.role_arn))
-        .chain(aws.latest_role(lambda)?.map(|arn| name(&arn)))
-        .collect())
+    let arns = aws.versions(lambda)?.into_iter().map(|published| published.role_arn);
+    Ok(arns.chain(aws.latest_role(lambda)?).map(|arn| name_in(&arn).to_owned()).collect())
 }
 
 /// Deletes a role, and then its state: a run that was killed between the two finds the state and completes.
-pub(crate) fn delete(roots: &Roots<'_>, aws: &Aws, function: &str, name: &str) -> Result<()> {
+pub(crate) fn delete(stacks: &Stacks<'_>, aws: &Aws, function: &str, name: &str) -> Result<()> {
+    // What it allowed is not known any more, and does not matter.
     let role = Role { function: function.to_owned(), name: name.to_owned(), policy: r#"{"Statement":[]}"#.to_owned() };
-    let root = root(roots, name);
-    root.destroy(&role.variables(roots))?;
-    aws.delete_object(&roots.environment.bucket(), &root.key)
-}
-
-fn root<'a>(roots: &'a Roots<'_>, name: &str) -> Root<'a> {
-    let adoptable = vec![
-        ("aws_iam_role.this".to_owned(), name.to_owned()),
-        ("aws_iam_role_policy.this".to_owned(), format!("{name}:permissions")),
-    ];
-    roots.root("terraform/role", &format!("{STATES}{name}"), adoptable)
+    let stack = role.stack(stacks)?;
+    stack.destroy()?;
+    aws.delete_object(&stacks.environment.bucket(), &stack.state.key)
 }

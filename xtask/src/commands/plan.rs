@@ -1,0 +1,39 @@
+//! `plan`: what Terraform would change, in its own words. Nothing is written anywhere.
+
+use crate::cli::{Global, Refresh};
+use crate::environment::Environment;
+use crate::project::Project;
+use crate::release::build::build;
+use crate::stacks::bootstrap::Bootstrap;
+use crate::stacks::functions::{self, Functions};
+use crate::stacks::{Plan, Stacks, gateway};
+use anyhow::Result;
+use std::process::ExitCode;
+
+pub(crate) fn run(global: &Global, Refresh { refresh }: Refresh) -> Result<ExitCode> {
+    let project = Project::open(&global.function)?;
+    let environment = Environment::open(&global.env, &project)?;
+    let aws = environment.aws()?;
+    let stacks = Stacks::new(&project, &environment)?;
+    // Refused where an account is not prepared; on the local AWS a plan needs no bootstrap.
+    Bootstrap::new(&stacks)?.due()?;
+    let packages = build(&project, project.functions.iter())?;
+    let functions = Functions::observe(&stacks, &aws, &packages, functions::held(&stacks)?, refresh)?;
+    if functions.is_current() {
+        let plan = "nothing has changed since the last apply".to_owned();
+        return super::show(global, &Plan { changes: false, plan });
+    }
+    let mut plans = vec![functions.plan()?];
+    if refresh {
+        // The drift check looks at every stack that exists, not only at what a deploy would change.
+        plans.extend(functions.plan_roles()?);
+        if gateway::exists(&gateway::held(&stacks)?)? {
+            plans.push(gateway::plan(&stacks, &functions.lambdas)?);
+        }
+    }
+    let changes = plans.iter().any(|plan| plan.changes);
+    let told = plans.into_iter().filter(|plan| plan.changes || !changes).map(|plan| plan.plan);
+    super::show(global, &Plan { changes, plan: told.collect::<Vec<_>>().join("\n") })?;
+    // With `--refresh` this is the drift check, whose answer is the exit code.
+    Ok(if refresh && changes { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,51 @@
+//! The packages of a release, refused here rather than by AWS.
+
+use crate::error::Hint;
+use crate::model::compiler::Compiler;
+use crate::model::elf;
+use crate::model::function::Function;
+use crate::model::package::{self, Package};
+use crate::project::Project;
+use crate::tools::pinned::Zig;
+use crate::tools::{cargo, events, files};
+use anyhow::{Context, Result};
+
+/// Builds the functions one after the other: cargo uses all cores for each.
+pub(crate) fn build<'a>(project: &Project, functions: impl Iterator<Item = &'a Function>) -> Result<Vec<Package>> {
+    let compiler = cargo::compiler(&project.root, project.names.rustc.as_deref())?;
+    if let (Some(warning), Some(mend)) = (compiler.warning(), compiler.mend()) {
+        events::warn(&warning, &mend);
+    }
+    let zig = Zig::install(&project.target)?;
+    functions.map(|function| events::step("package", || build_one(project, function, &zig, &compiler))).collect()
+}
+
+fn build_one(project: &Project, function: &Function, zig: &Zig, compiler: &Compiler) -> Result<Package> {
+    let name = &function.name;
+    let executable = cargo::compile(&project.root, &project.cargo_target, function, zig)?;
+    let bytes = std::fs::read(&executable).with_context(|| format!("cannot read `{}`", executable.display()))?;
+    let checked = elf::inspect(&bytes, function.architecture)
+        .with_context(|| format!("`{}` cannot run in Lambda", executable.display()))
+        .hint(format!(
+            "check `[package.metadata.lambda]` in `{}/Cargo.toml`, and what it links",
+            function.folder.display()
+        ))?;
+    let zip = package::zip(&[("bootstrap", &bytes, 0o755)])
+        .with_context(|| format!("`{name}` makes no package that Lambda takes"))
+        .hint("find what makes it large with `cargo tree` and leave it out")?;
+    let path = project.package(name);
+    // Left as it is when it is the same, so that nothing sees a newer file.
+    if std::fs::read(&path).ok().as_ref() != Some(&zip) {
+        files::write(&path, &zip)?;
+    }
+    Ok(Package {
+        function: name.clone(),
+        path,
+        bytes: zip.len() as u64,
+        digest: package::sha256(&zip),
+        architecture: checked.architecture,
+        glibc: checked.glibc,
+        rustc: compiler.to_string(),
+        rustc_is_pinned: compiler.is_pinned(),
+    })
+}

@@ -1,0 +1,111 @@
+//! The bootstrap: what an account needs once before anything can be deployed to it.
+
+use super::{Due, Held, Plan, Stack, Stacks, Why};
+use crate::environment;
+use crate::error::bail_hint;
+use crate::tools::{events, files};
+use anyhow::Result;
+use serde_json::json;
+use std::fs;
+use std::path::PathBuf;
+
+const FOLDER: &str = "terraform/bootstrap";
+
+/// The bootstrap as it shall be.
+#[derive(Debug)]
+pub(crate) struct Bootstrap<'a> {
+    stacks: &'a Stacks<'a>,
+    stack: Stack<'a>,
+}
+
+impl<'a> Bootstrap<'a> {
+    pub(crate) fn new(stacks: &'a Stacks<'a>) -> Result<Self> {
+        Ok(Self { stacks, stack: stack(stacks)? })
+    }
+
+    /// Whether an account is prepared, or what there is to do on the local AWS.
+    ///
+    /// # Errors
+    /// An account is not prepared: that is an administrator's to do.
+    pub(crate) fn due(&self) -> Result<Option<Due>> {
+        let environment = self.stacks.environment;
+        if environment.is_local() {
+            let why = match fs::read_to_string(self.stamp()) {
+                Err(_) => Why::New,
+                Ok(found) if found == self.applied() => return Ok(None),
+                Ok(found) if found.starts_with(self.stack.digest()) => Why::Unseen,
+                Ok(_) => Why::Changed,
+            };
+            return Ok(Some(self.stack.since(why)));
+        }
+        if !environment.aws()?.has_bucket(&environment.bucket())? {
+            bail_hint!(
+                format!("run `cargo xtask bootstrap --env {}` once, as an administrator of the account", environment.name);
+                "account {} is not prepared: these credentials reach no bucket `{}`", environment.account(), environment.bucket()
+            );
+        }
+        Ok(None)
+    }
+
+    /// Does on the local AWS what there is to do, unasked.
+    pub(crate) fn ensure(&self) -> Result<()> {
+        if self.due()?.is_none() {
+            return Ok(());
+        }
+        self.apply_stack()?;
+        files::write(&self.stamp(), self.applied().as_bytes())
+    }
+
+    /// What Terraform would change.
+    pub(crate) fn plan(&self) -> Result<Plan> {
+        let bucket = self.stacks.environment.bucket();
+        if self.stacks.environment.aws()?.has_bucket(&bucket)? {
+            return self.stack.plan();
+        }
+        Ok(Plan { changes: true, plan: format!("make bucket `{bucket}`, then all that `{FOLDER}` describes") })
+    }
+
+    /// Makes it, or finds it as it should be.
+    pub(crate) fn apply(&self) -> Result<Held> {
+        self.stacks.environment.aws()?.make_bucket(&self.stacks.environment.bucket())?;
+        self.apply_stack()?;
+        self.stack.held()
+    }
+
+    fn apply_stack(&self) -> Result<()> {
+        let environment = self.stacks.environment;
+        events::step_with("bootstrap", || self.stack.apply(), |()| environment::described(environment))
+    }
+
+    fn stamp(&self) -> PathBuf {
+        self.stack.state.data.with_extension("stamp")
+    }
+
+    /// What the stamp says. What a local AWS had not saved is gone when it is killed, so each start of it is looked at
+    /// once.
+    fn applied(&self) -> String {
+        format!("{} {}", self.stack.digest(), self.stacks.environment.incarnation())
+    }
+}
+
+fn stack<'a>(stacks: &'a Stacks<'_>) -> Result<Stack<'a>> {
+    let environment = stacks.environment;
+    let (settings, account) = (&environment.settings, environment.account());
+    let functions: Vec<_> = stacks.project.functions.iter().map(|function| &function.name).collect();
+    let mut variables = stacks.variables();
+    variables["state_bucket"] = json!(environment.bucket());
+    variables["functions"] = json!(functions);
+    variables["deploy_role"] = json!(environment.deploy_role());
+    variables["branches"] = json!(settings.branches);
+    variables["circleci"] = json!(settings.circleci);
+    let issuer = format!("oidc.circleci.com/org/{}", settings.circleci.organization_id);
+    let stack = Stack::new("bootstrap", stacks.state(FOLDER, "bootstrap"), variables, &[])?;
+    Ok(stack.sealed().adopting([
+        ("aws_iam_policy.boundary".to_owned(), stacks.boundary()),
+        (
+            "aws_iam_openid_connect_provider.circleci".to_owned(),
+            format!("arn:aws:iam::{account}:oidc-provider/{issuer}"),
+        ),
+        ("aws_iam_role.deploy".to_owned(), environment.deploy_role()),
+    ]))
+}

@@ -1,0 +1,214 @@
+//! The functions: what publishes their versions, with the roles that these run with.
+
+use super::role::Role;
+use super::{Due, Held, Plan, Stack, Stacks};
+use crate::error::{Hint, bail_hint};
+use crate::model::function::Function;
+use crate::model::package::Package;
+use crate::model::version::Version;
+use crate::tools::aws::Aws;
+use crate::tools::terraform::sources;
+use crate::tools::{events, files};
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+const FOLDER: &str = "terraform";
+/// The stacks that lie in its folder.
+const OTHERS: [&str; 3] = ["bootstrap/", "gateway/", "role/"];
+
+/// What Terraform says of one function: an entry of its output `lambdas`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Lambda {
+    pub(crate) lambda_name: String,
+    pub(crate) lambda_version: Version,
+    pub(crate) lambda_arn: String,
+    /// Base64.
+    pub(crate) code_sha256: String,
+    pub(crate) role_arn: String,
+}
+
+/// By function.
+pub(crate) type Lambdas = BTreeMap<String, Lambda>;
+
+/// The entry of a function.
+pub(crate) fn lambda<'a>(lambdas: &'a Lambdas, function: &str) -> Result<&'a Lambda> {
+    lambdas
+        .get(function)
+        .with_context(|| format!("Terraform's output `lambdas` has no entry `{function}`"))
+        .hint("add it to the output `lambdas` in `terraform/outputs.tf`")
+}
+
+/// The functions as they are and as they shall be.
+#[derive(Debug)]
+pub(crate) struct Functions<'a> {
+    stacks: &'a Stacks<'a>,
+    stack: Stack<'a>,
+    roles: Vec<Role>,
+    due: Option<Due>,
+    before: Held,
+    /// What the state holds of them.
+    pub(crate) lambdas: Lambdas,
+}
+
+/// What an apply left.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    pub(crate) lambdas: Lambdas,
+    /// The functions of which this run published a version.
+    pub(crate) published: Vec<String>,
+}
+
+/// What the state holds: it can be read while the packages are still building.
+///
+/// # Errors
+/// Terraform does not know a function, or what its role allows is not said.
+pub(crate) fn held(stacks: &Stacks<'_>) -> Result<Held> {
+    let sources = sources(&stacks.project.root.join(FOLDER))?;
+    for function in &stacks.project.functions {
+        require_entry(function, &sources)?;
+        Role::of(function)?;
+    }
+    Held::of(&stacks.state(FOLDER, "functions"))
+}
+
+impl<'a> Functions<'a> {
+    /// Compares what the state holds with the packages.
+    pub(crate) fn observe(
+        stacks: &'a Stacks<'a>,
+        aws: &Aws,
+        packages: &[Package],
+        before: Held,
+        refresh: bool,
+    ) -> Result<Self> {
+        let roles = stacks.project.functions.iter().map(Role::of).collect::<Result<Vec<_>>>()?;
+        let stack = stack(stacks, packages, &roles)?;
+        let lambdas: Lambdas = before.output("lambdas")?.unwrap_or_default();
+        let due = stack.due(&before, refresh, || exist(aws, &lambdas))?;
+        Ok(Self { stacks, stack, roles, due, before, lambdas })
+    }
+
+    /// Whether the state is of these very packages, and AWS has what it tells of.
+    pub(crate) fn is_current(&self) -> bool {
+        self.due.is_none()
+    }
+
+    /// What an apply would do, in order; nothing where nothing has changed.
+    pub(crate) fn due(&self) -> Vec<Due> {
+        let Some(due) = &self.due else { return Vec::new() };
+        self.missing_roles().map(Role::due).chain([due.clone()]).collect()
+    }
+
+    /// A role is there once a version runs with it.
+    fn missing_roles(&self) -> impl Iterator<Item = &Role> {
+        self.roles.iter().filter(|role| !self.has(role))
+    }
+
+    fn has(&self, role: &Role) -> bool {
+        let arn = role.arn(self.stacks);
+        self.lambdas.values().any(|lambda| lambda.role_arn == arn)
+    }
+
+    /// What Terraform would change about them.
+    pub(crate) fn plan(&self) -> Result<Plan> {
+        events::step_with("plan", || self.stack.plan(), |_| self.stack.name.clone())
+    }
+
+    /// What it would change about the roles that exist.
+    pub(crate) fn plan_roles(&self) -> Result<Vec<Plan>> {
+        let standing = self.roles.iter().filter(|role| self.has(role));
+        let plans = standing.map(|role| role.stack(self.stacks)).map(|stack| {
+            let stack = stack?;
+            events::step_with("plan", || stack.plan(), |_| stack.name.clone())
+        });
+        plans.collect()
+    }
+
+    /// Publishes what is not published yet, and writes the outputs.
+    pub(crate) fn apply(self) -> Result<Applied> {
+        if self.is_current() {
+            events::say("apply", "nothing has changed");
+            self.write(&self.before)?;
+            return Ok(Applied { lambdas: self.lambdas, published: Vec::new() });
+        }
+        for role in self.missing_roles() {
+            events::step_with("role", || role.stack(self.stacks)?.apply(), |()| role.name.clone())?;
+        }
+        let environment = &self.stacks.environment.name;
+        events::step_with(
+            "apply",
+            || self.stack.apply(),
+            |()| format!("Terraform {}, environment `{environment}`", self.stacks.program.version),
+        )?;
+        let after = self.stack.held()?;
+        let lambdas: Lambdas = after.output("lambdas")?.unwrap_or_default();
+        for function in &self.stacks.project.functions {
+            lambda(&lambdas, &function.name)?;
+        }
+        self.write(&after)?;
+        let is_new = |(name, new): &(&String, &Lambda)| {
+            self.lambdas.get(*name).is_none_or(|old| old.lambda_version != new.lambda_version)
+        };
+        let published: Vec<_> = lambdas.iter().filter(is_new).map(|(name, _)| name.clone()).collect();
+        for name in &published {
+            events::say("publish", &format!("{name}  version {}", lambdas[name].lambda_version));
+        }
+        Ok(Applied { lambdas, published })
+    }
+
+    fn write(&self, outputs: &Held) -> Result<()> {
+        let path = self.stacks.project.output_json();
+        if fs::read(&path).ok().as_ref() == Some(&outputs.json) {
+            return Ok(());
+        }
+        files::write(&path, &outputs.json)
+    }
+}
+
+fn stack<'a>(stacks: &'a Stacks<'_>, packages: &[Package], roles: &[Role]) -> Result<Stack<'a>> {
+    let package = |package: &Package| {
+        // Relative, as a changed path alone would publish a version on every other machine.
+        let path = package.path.strip_prefix(&stacks.project.root).unwrap_or(&package.path);
+        json!({"path": Path::new("..").join(path), "sha256_base64": package.digest.base64})
+    };
+    let packages: BTreeMap<_, Value> = packages.iter().map(|built| (&built.function, package(built))).collect();
+    let roles: BTreeMap<_, _> = roles.iter().map(|role| (&role.function, role.arn(stacks))).collect();
+    let mut variables = stacks.variables();
+    variables["roles"] = json!(roles);
+    variables["packages"] = json!(packages);
+    let adoptable = stacks.project.functions.iter().flat_map(|function| {
+        let (name, module) = (&function.name, function.module());
+        [
+            (format!("module.{module}.aws_lambda_function.this"), name.clone()),
+            (format!("module.{module}.aws_cloudwatch_log_group.this"), format!("/aws/lambda/{name}")),
+        ]
+    });
+    let state = stacks.state(FOLDER, "functions");
+    Ok(Stack::new("functions", state, variables, &OTHERS)?.sealed().adopting(adoptable))
+}
+
+/// Whether what the state tells of is really there: a wiped account, or a version deleted by hand, is applied anew.
+fn exist(aws: &Aws, lambdas: &Lambdas) -> Result<bool> {
+    for lambda in lambdas.values() {
+        let found = aws.version(&lambda.lambda_name, lambda.lambda_version)?;
+        if found.is_none_or(|found| found.code_sha256 != lambda.code_sha256) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn require_entry(function: &Function, sources: &BTreeMap<String, String>) -> Result<()> {
+    let name = &function.name;
+    if sources.values().any(|text| text.contains(&format!("var.packages[\"{name}\"]"))) {
+        return Ok(());
+    }
+    let file = format!("terraform/{}.tf", function.module());
+    bail_hint!(
+        format!("write `{file}` after the model of another function's, and its line in `terraform/outputs.tf`");
+        "the crate `{name}` is a function, but Terraform has no entry for it"
+    );
+}

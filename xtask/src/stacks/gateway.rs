@@ -1,0 +1,148 @@
+//! The gateway: production's HTTP API, which invokes the production alias.
+
+use super::functions::Lambdas;
+use super::{Due, Held, Plan, Stack, Stacks, Why};
+use crate::environment::Environment;
+use crate::error::bail_hint;
+use crate::model::alias::AliasName;
+use crate::model::function::Function;
+use crate::tools::aws::Aws;
+use crate::tools::cargo::Names;
+use crate::tools::events;
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fmt;
+
+const FOLDER: &str = "terraform/gateway";
+
+/// Where production answers.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Url {
+    pub(crate) url: String,
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.url.fmt(f)
+    }
+}
+
+/// The gateway as it is and as it shall be.
+#[derive(Debug)]
+pub(crate) struct Gateway<'a> {
+    stacks: &'a Stacks<'a>,
+    stack: Stack<'a>,
+    due: Option<Due>,
+    before: Option<Url>,
+    lambdas: &'a Lambdas,
+}
+
+/// What the state holds: it can be read before the functions are published.
+pub(crate) fn held(stacks: &Stacks<'_>) -> Result<Held> {
+    Held::of(&stacks.state(FOLDER, "gateway"))
+}
+
+/// Whether there is one.
+pub(crate) fn exists(held: &Held) -> Result<bool> {
+    Ok(held.output::<String>("url")?.is_some())
+}
+
+/// What Terraform would change about it.
+pub(crate) fn plan(stacks: &Stacks<'_>, lambdas: &Lambdas) -> Result<Plan> {
+    let stack = stack(stacks, lambdas)?;
+    events::step_with("plan", || stack.plan(), |_| stack.name.clone())
+}
+
+impl<'a> Gateway<'a> {
+    pub(crate) fn observe(
+        stacks: &'a Stacks<'a>,
+        aws: &Aws,
+        lambdas: &'a Lambdas,
+        before: &Held,
+        refresh: bool,
+    ) -> Result<Self> {
+        let stack = stack(stacks, lambdas)?;
+        let api = before.output::<String>("api_id")?;
+        let due = stack.due(before, refresh, || api.map_or(Ok(false), |id| aws.has_api(&id)))?;
+        Ok(Self { stacks, stack, due, before: url(before, stacks.environment)?, lambdas })
+    }
+
+    /// What there will be to do once the functions are published. Their ARNs are known before, but for new functions.
+    pub(crate) fn foresee(
+        stacks: &Stacks<'_>,
+        aws: &Aws,
+        lambdas: &Lambdas,
+        before: &Held,
+        refresh: bool,
+    ) -> Result<Option<Due>> {
+        let Gateway { stack, due, .. } = Gateway::observe(stacks, aws, lambdas, before, refresh)?;
+        let is_new = |function: &Function| !lambdas.contains_key(&function.name);
+        Ok(due.or_else(|| stacks.project.functions.iter().any(is_new).then(|| stack.since(Why::Changed))))
+    }
+
+    /// What an apply would do; `None` where nothing has changed.
+    pub(crate) fn due(&self) -> Option<&Due> {
+        self.due.as_ref()
+    }
+
+    /// The alias that it invokes has to exist.
+    pub(crate) fn require_aliases(&self, aws: &Aws) -> Result<()> {
+        let production = AliasName::of_branch(&self.stacks.project.names.production);
+        for lambda in self.lambdas.values() {
+            if aws.alias(&lambda.lambda_name, production.as_str())?.is_none() {
+                bail_hint!(
+                    "run `cargo xtask alias` (or `deploy`) for it first";
+                    "`{}` has no alias `{production}` for the gateway to invoke", lambda.lambda_name
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies it, unless nothing has changed.
+    pub(crate) fn apply(&self, aws: &Aws) -> Result<Url> {
+        if let (None, Some(url)) = (&self.due, &self.before) {
+            events::say("gateway", &format!("{url}  nothing has changed"));
+            return Ok(url.clone());
+        }
+        self.require_aliases(aws)?;
+        events::step("gateway", || {
+            self.stack.apply()?;
+            url(&self.stack.held()?, self.stacks.environment)?.context("the gateway's state has no `url`")
+        })
+    }
+}
+
+/// Where it is reached by what the state holds.
+fn url(held: &Held, environment: &Environment) -> Result<Option<Url>> {
+    let (Some(url), Some(id)) = (held.output::<String>("url")?, held.output::<String>("api_id")?) else {
+        return Ok(None);
+    };
+    // Loopback names below `localhost` need no DNS; what AWS would call it leads nowhere here.
+    let emulated = environment.endpoint().and_then(|endpoint| {
+        let port = endpoint.trim_end_matches('/').rsplit_once(':')?.1.to_owned();
+        Some(format!("http://{id}.execute-api.localhost:{port}/"))
+    });
+    Ok(Some(Url { url: emulated.unwrap_or(url) }))
+}
+
+fn stack<'a>(stacks: &'a Stacks<'_>, lambdas: &Lambdas) -> Result<Stack<'a>> {
+    let Names { project, production, .. } = &stacks.project.names;
+    let production = AliasName::of_branch(production);
+    let settings = &stacks.environment.settings.gateway;
+    let arns: BTreeMap<_, _> = lambdas.iter().map(|(name, lambda)| (name, &lambda.lambda_arn)).collect();
+    let mut variables = stacks.variables();
+    variables["lambda_arns"] = json!(arns);
+    variables["alias"] = json!(production.as_str());
+    variables["burst_limit"] = json!(settings.burst_limit);
+    variables["rate_limit"] = json!(settings.rate_limit);
+    let permissions = stacks.project.functions.iter().map(|function| {
+        let address = format!("aws_lambda_permission.{}", function.module());
+        (address, format!("{}:{production}/{project}-gateway", function.name))
+    });
+    let log_group = ("aws_cloudwatch_log_group.access".to_owned(), format!("/aws/apigateway/{project}"));
+    let stack = Stack::new("gateway", stacks.state(FOLDER, "gateway"), variables, &[])?;
+    Ok(stack.sealed().adopting(permissions.chain([log_group])))
+}

@@ -1,0 +1,119 @@
+//! Terraform's lock of a state, and the runs that a kill has cut off from us.
+
+use crate::error::Hint;
+use crate::tools::process::command_line;
+use crate::tools::{events, files};
+use anyhow::{Result, anyhow};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+/// A run that lost its parent still ends by itself: creating a function takes seconds, not minutes.
+pub(super) const ORPHAN: Duration = Duration::from_secs(600);
+
+/// What we keep while Terraform changes something; still there afterwards, it tells of a run that was killed.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Running {
+    pid: u32,
+    /// Seconds since 1970.
+    started: u64,
+}
+
+impl Running {
+    /// Notes that the process runs. Since when a lock may be ours is told by the first run that was `killed`.
+    pub(super) fn note(pid: u32, killed: Option<&Self>, note: &Path) {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let started = killed.map_or(now, |run| run.started.min(now));
+        if let Ok(text) = serde_json::to_vec(&Self { pid, started }) {
+            // Without the note a lock that a kill leaves is reported, not broken.
+            let _ = files::write(note, &text);
+        }
+    }
+
+    /// Waits for a Terraform whose `cargo xtask` was killed; it goes on by itself and should not be disturbed.
+    pub(super) fn orphan(note: &Path) -> Result<Option<Self>> {
+        let Ok(text) = fs::read(note) else { return Ok(None) };
+        let Ok(run) = serde_json::from_slice::<Self>(&text) else { return Ok(None) };
+        if run.is_alive() {
+            events::say("wait", &format!("for the Terraform of a killed run (process {})", run.pid));
+            events::quietly("wait", || run.wait())?;
+        }
+        Ok(Some(run))
+    }
+
+    fn wait(&self) -> Result<()> {
+        let started = Instant::now();
+        while self.is_alive() {
+            if started.elapsed() > ORPHAN {
+                return Err(anyhow!("the Terraform of a killed run (process {}) does not end", self.pid))
+                    .hint(format!("look at it with `ps -p {}`; stop it and run this again", self.pid));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(())
+    }
+
+    fn is_alive(&self) -> bool {
+        command_line(self.pid).is_some_and(|line| line.contains("terraform"))
+    }
+}
+
+/// Who holds a state's lock, as Terraform's error says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Holder {
+    pub(super) id: String,
+    pub(super) who: String,
+    pub(super) created: String,
+}
+
+impl Holder {
+    pub(super) fn in_error(text: &str) -> Option<Self> {
+        if !text.contains("Error acquiring the state lock") {
+            return None;
+        }
+        let field = |name: &str| {
+            let line = text.lines().find_map(|line| line.trim_start_matches(['│', ' ']).strip_prefix(name))?;
+            Some(line.trim().to_owned())
+        };
+        Some(Self { id: field("ID:")?, who: field("Who:")?, created: field("Created:")? })
+    }
+
+    /// Whether the lock is of the run that we know to be dead: taken on this machine after that run began. Ten seconds
+    /// of grace cover the moment between its start and the note.
+    pub(super) fn is_of(&self, run: &Running) -> bool {
+        // Go prints `2026-01-31 12:00:00.123456 +0000 UTC`.
+        let Some((day, rest)) = self.created.split_once(' ') else { return false };
+        let Some((time, _)) = rest.split_once(' ') else { return false };
+        let created = crate::tools::aws::seconds_since_epoch(&format!("{day}T{time}+0000"));
+        let started = i64::try_from(run.started).unwrap_or(i64::MAX);
+        let host = self.who.rsplit_once('@').map(|(_, host)| host);
+        let here = fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| duct::cmd!("hostname").read().ok());
+        created.is_some_and(|created| created + 10 >= started) && host == here.as_deref().map(str::trim)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ERROR: &str = "╷\n│ Error: Error acquiring the state lock\n│ \n│ Error message: operation error S3\n│ Lock Info:\n│   ID:        7ad2-1\n│   Path:      b/k\n│   Operation: OperationTypeApply\n│   Who:       ann@box\n│   Version:   1.11.4\n│   Created:   2026-01-31 12:00:00.5 +0000 UTC\n";
+
+    #[test]
+    fn reads_who_holds_the_lock() {
+        let holder = Holder::in_error(ERROR).expect("it is a lock error");
+        assert_eq!((holder.id.as_str(), holder.who.as_str()), ("7ad2-1", "ann@box"));
+        assert_eq!(Holder::in_error("Error: something else\n ID: 1\n Who: x\n Created: y"), None);
+    }
+
+    #[test]
+    fn breaks_no_lock_of_another_machine_or_an_earlier_run() {
+        let holder = Holder::in_error(ERROR).expect("it is a lock error");
+        // Noon of that day is 1_769_860_800.
+        assert!(!holder.is_of(&Running { pid: 1, started: 1_769_860_700 }), "another host");
+        let here = fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| duct::cmd!("hostname").read().ok());
+        let mine = Holder { who: format!("ann@{}", here.expect("a host name").trim()), ..holder };
+        assert!(mine.is_of(&Running { pid: 1, started: 1_769_860_700 }));
+        assert!(!mine.is_of(&Running { pid: 1, started: 1_769_860_900 }), "taken before that run began");
+    }
+}
