@@ -3,6 +3,7 @@
 
 pub(crate) mod fixture;
 pub(crate) mod life;
+pub(crate) mod proxy;
 pub(crate) mod report;
 
 use fixture::PRODUCTION;

@@ -19,11 +19,7 @@ pub(crate) struct Message {
 impl Message {
     pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Self {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Self {
-            start: format!("HTTP/1.1 {status} As told"),
-            headers: headers.collect(),
-            body: body.as_bytes().to_vec(),
-        }
+        Self { start: format!("HTTP/1.1 {status} As told"), headers: headers.collect(), body: body.as_bytes().to_vec() }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {

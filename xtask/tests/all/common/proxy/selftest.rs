@@ -1,0 +1,1 @@
+//! That the instrument measures: see below.
