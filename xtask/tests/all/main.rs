@@ -5,6 +5,7 @@ mod audit;
 mod bad_input;
 mod common;
 mod deploy;
+mod faults;
 mod life;
 mod new;
 mod packages;
