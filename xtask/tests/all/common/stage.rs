@@ -2,7 +2,7 @@
 //! than the command's.
 
 use super::fixture::{DEV_ACCOUNT, FUNCTIONS, REGION};
-use super::proxy::Proxy;
+use super::proxy::{Proxy, Request};
 use super::{Checkout, Ran, get, send};
 use serde_json::{Value, json};
 use std::fs::{self, File};
@@ -71,7 +71,7 @@ impl Stage {
             if ran.code != Some(0) {
                 wrote.push(format!("{ran}"));
             }
-            let writes = self.proxy.requests().split_off(before).into_iter().filter(|request| request.is_write());
+            let writes = self.proxy.requests().split_off(before).into_iter().filter(Request::is_write);
             wrote.extend(writes.map(|write| format!("`{line} --dry-run` wrote {write}")));
         }
         wrote
