@@ -13,4 +13,5 @@ mod permissions;
 mod production;
 mod prune;
 mod sample;
+mod sweep;
 mod terraform_download;
