@@ -29,7 +29,7 @@ struct Step {
     settles: bool,
 }
 
-const STEPS: [Step; 11] = [
+static STEPS: [Step; 11] = [
     Step { name: "bootstrap", prepare: |_| {}, line: "bootstrap", settles: true },
     Step { name: "first deploy", prepare: |_| {}, line: "deploy", settles: true },
     Step {
@@ -236,8 +236,8 @@ impl Chapter {
     }
 }
 
-/// The story without faults, up to the last step that is of interest.
-fn tell(stage: &Stage, steps: &'static [Step]) -> Vec<Chapter> {
+/// These steps without faults, one after the other.
+fn tell(stage: &Stage, steps: impl IntoIterator<Item = &'static Step>) -> Vec<Chapter> {
     let mut told = Vec::new();
     for step in steps {
         (step.prepare)(stage);
@@ -351,13 +351,14 @@ fn number(name: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
 }
 
-/// The steps up to a change of configuration, and a few points of them.
+/// A few points of what every team does first.
 #[test]
 #[ignore = "some are wrong until refused changes are released by the next deploy"]
 fn a_sample() {
     let seed = number("SWEEP_SEED").unwrap_or(9);
     let stage = Stage::new("sweep-sample");
-    let told = tell(&stage, &STEPS[..4]);
+    let first = ["bootstrap", "first deploy", "configuration"];
+    let told = tell(&stage, STEPS.iter().filter(|step| first.contains(&step.name)));
     let points = told.iter().flat_map(Chapter::points).collect();
     let wrong = sweep(&stage, &told, &choose(points, 4, seed));
     assert!(wrong.is_empty(), "with seed {seed}:\n{}", wrong.join("\n"));
