@@ -3,7 +3,9 @@
 
 pub(crate) mod fixture;
 pub(crate) mod life;
+pub(crate) mod proxy;
 pub(crate) mod report;
+pub(crate) mod stage;
 
 use fixture::PRODUCTION;
 

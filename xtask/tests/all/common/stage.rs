@@ -1,0 +1,282 @@
+//! A checkout whose environment `dev` is reached through a proxy, and what its account holds afterwards, seen by other eyes
+//! than the command's.
+
+use super::fixture::{DEV_ACCOUNT, FUNCTIONS, PROJECT, REGION};
+use super::proxy::{Proxy, Request};
+use super::{Checkout, Ran, get, send, workspace};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Longer than any command waits for anything: a lock of Terraform's state for five minutes.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+pub(crate) struct Stage {
+    pub(crate) checkout: Checkout,
+    pub(crate) proxy: Proxy,
+    endpoint: String,
+    name: String,
+    /// The process group of the command that runs, or 0.
+    running: Arc<AtomicU32>,
+}
+
+/// A checkout, what Terraform keeps beside it, and all of its AWS, as they were.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot(PathBuf);
+
+impl Stage {
+    pub(crate) fn new(name: &str) -> Self {
+        let checkout = Checkout::for_builds(name);
+        let endpoint = up(&checkout);
+        let proxy = Proxy::start(&endpoint);
+        Self { checkout, proxy, endpoint, name: name.to_owned(), running: Arc::default() }
+    }
+
+    /// Runs a command on environment `dev`. One that does not end is killed, and has no exit code.
+    pub(crate) fn run(&self, line: &str) -> Ran {
+        let mut command = self.checkout.command(&line.split(' ').collect::<Vec<_>>());
+        command.env("DEPLOY_ENV", "dev").env("AWS_ENDPOINT_URL", self.proxy.endpoint());
+        command.env("AWS_ACCESS_KEY_ID", DEV_ACCOUNT).env("AWS_SECRET_ACCESS_KEY", "any");
+        // Into files: nobody has to read while it runs, however much it says.
+        let folder = tempfile::tempdir().expect("a folder");
+        let [stdout, stderr] = ["stdout", "stderr"].map(|name| folder.path().join(name));
+        let open = |path| Stdio::from(File::create(path).expect("a file"));
+        command.stdin(Stdio::null()).stdout(open(&stdout)).stderr(open(&stderr)).process_group(0);
+        let mut child = command.spawn().expect("it can be started");
+        self.running.store(child.id(), Ordering::SeqCst);
+        let started = Instant::now();
+        let code = loop {
+            match child.try_wait().expect("it is our own") {
+                Some(status) => break status.code(),
+                None if started.elapsed() > PATIENCE => {
+                    kill(child.id());
+                    child.wait().expect("it is over");
+                    break None;
+                }
+                None => std::thread::sleep(Duration::from_millis(20)),
+            }
+        };
+        self.running.store(0, Ordering::SeqCst);
+        let read = |path| String::from_utf8_lossy(&fs::read(path).expect("a file")).into_owned();
+        Ran { code, stdout: read(stdout), stderr: read(stderr), line: format!("xtask {line}") }
+    }
+
+    #[track_caller]
+    pub(crate) fn succeeds(&self, line: &str) -> Ran {
+        let ran = self.run(line);
+        assert_eq!(ran.code, Some(0), "{ran}");
+        ran
+    }
+
+    /// What commands wrote though they were only to say what they would do.
+    pub(crate) fn dry_runs(&self, lines: &[&str]) -> Vec<String> {
+        let mut wrote = Vec::new();
+        for line in lines {
+            let before = self.proxy.requests().len();
+            let ran = self.run(&format!("{line} --dry-run"));
+            if ran.code != Some(0) {
+                wrote.push(format!("{ran}"));
+            }
+            let writes = self.proxy.requests().split_off(before).into_iter().filter(Request::is_write);
+            wrote.extend(writes.map(|write| format!("`{line} --dry-run` wrote {write}")));
+        }
+        wrote
+    }
+
+    /// When it is called, kills (`-9`) the command that runs, with all that it has started.
+    pub(crate) fn killer(&self) -> impl Fn() + Send + Sync + 'static {
+        let running = self.running.clone();
+        move || match running.load(Ordering::SeqCst) {
+            0 => {}
+            group => kill(group),
+        }
+    }
+
+    /// Keeps all that there is under a name.
+    pub(crate) fn keep(&self, name: &str) -> Snapshot {
+        // The local AWS has written down all it knows when it has ended.
+        self.checkout.run(&["local", "down"]);
+        let folder = workspace().join("target/e2e").join(&self.name).join("kept");
+        fs::create_dir_all(&folder).expect("a folder");
+        let kept = folder.join(name.replace(' ', "-"));
+        let _ = fs::remove_dir_all(&kept);
+        copy(&self.checkout.path("."), &kept);
+        self.up();
+        Snapshot(kept)
+    }
+
+    /// Makes all be as it was, and the proxy forget.
+    pub(crate) fn restore(&self, Snapshot(kept): &Snapshot) {
+        self.checkout.run(&["local", "down"]);
+        let root = self.checkout.path("");
+        fs::remove_dir_all(&root).expect("it can be removed");
+        copy(&kept.join("."), &root);
+        // Cargo goes by times, and these are older than what was built last.
+        for folder in FUNCTIONS.iter().chain(&["runtime"]) {
+            for name in ["main.rs", "lib.rs"] {
+                let source = self.checkout.path(folder).join("src").join(name);
+                if let Ok(file) = File::options().append(true).open(source) {
+                    file.set_modified(SystemTime::now()).expect("a time");
+                }
+            }
+        }
+        self.up();
+        self.proxy.clear();
+    }
+
+    fn up(&self) {
+        assert_eq!(up(&self.checkout), self.endpoint, "it keeps its port, which the proxy knows");
+    }
+
+    /// A call to the account, past the proxy.
+    fn ask(&self, service: &str, method: &str, path: &str, body: &str) -> (u16, String) {
+        let scope = format!("{DEV_ACCOUNT}/20260101/{REGION}/{service}/aws4_request");
+        let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none");
+        let form = ("Content-Type", "application/x-www-form-urlencoded");
+        send(&self.endpoint, method, path, &[("Authorization", &signed), form], body)
+    }
+
+    fn json(&self, service: &str, path: &str) -> Value {
+        let (status, body) = self.ask(service, "GET", path, "");
+        if status == 200 { serde_json::from_str(&body).expect("JSON") } else { Value::Null }
+    }
+
+    /// The items of a list of API Gateway's.
+    fn items(&self, path: &str) -> Vec<Value> {
+        self.json("apigateway", path)["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// What is behind a function's alias: the word that its gateway's route answers, and the version's memory.
+    pub(crate) fn live(&self, function: &str, alias: &str) -> (Value, Value) {
+        let path = format!("/2015-03-31/functions/{function}/configuration?Qualifier={alias}");
+        let memory = self.json("lambda", &path)["MemorySize"].clone();
+        let api = self.items("/v2/apis").remove(0);
+        (self.answer(&api, function)[1]["word"].clone(), memory)
+    }
+
+    /// What a gateway answers for a function, less the version's number.
+    fn answer(&self, api: &Value, function: &str) -> Value {
+        let port = self.endpoint.rsplit(':').next().expect("a port");
+        let host = format!("{}.execute-api.localhost:{port}", api["apiId"].as_str().expect("an id"));
+        let (status, body) = get(&self.endpoint, DEV_ACCOUNT, &host, &format!("/{function}"));
+        let mut body: Value = serde_json::from_str(&body).unwrap_or(json!(body));
+        if let Some(answer) = body.as_object_mut() {
+            answer.remove("version");
+        }
+        json!([status, body])
+    }
+
+    /// What the account holds, in words that do not depend on how often a version of the same content was published: what
+    /// is published and how, what each alias points at and says, the roles, the gateway and who is let in, and which
+    /// objects there are, so that a lock that was left is seen.
+    pub(crate) fn left(&self) -> Value {
+        let functions: Map<_, _> = FUNCTIONS.iter().map(|name| ((*name).to_owned(), self.left_of(name))).collect();
+        let (_, roles) = self.ask("iam", "POST", "/", "Action=ListRoles&Version=2010-05-08");
+        let bucket = format!("/{PROJECT}-terraform-{DEV_ACCOUNT}-{REGION}?list-type=2");
+        let (_, objects) = self.ask("s3", "GET", &bucket, "");
+        let gateway = self.items("/v2/apis").into_iter().map(|api| {
+            let path = format!("/v2/apis/{}", api["apiId"].as_str().expect("an id"));
+            let routes: BTreeSet<_> =
+                self.items(&format!("{path}/routes")).iter().map(|route| route["routeKey"].to_string()).collect();
+            let stages = self.items(&format!("{path}/stages")).into_iter();
+            let stages: Vec<_> =
+                stages.map(|stage| json!([stage["stageName"], stage["defaultRouteSettings"]])).collect();
+            let integrations = self.items(&format!("{path}/integrations")).len();
+            let answers = FUNCTIONS.map(|function| self.answer(&api, function));
+            json!({"name": api["name"], "routes": routes, "stages": stages, "integrations": integrations, "answers": answers})
+        });
+        json!({
+            "functions": functions,
+            "roles": within(&roles, "RoleName"),
+            "objects": within(&objects, "Key"),
+            "gateway": gateway.collect::<Vec<_>>(),
+        })
+    }
+
+    /// Of a function: its versions by content, `$LATEST`, and the aliases.
+    fn left_of(&self, function: &str) -> Value {
+        let path = format!("/2015-03-31/functions/{function}");
+        let listed = self.json("lambda", &format!("{path}/versions"));
+        let versions: BTreeMap<_, _> = listed["Versions"].as_array().into_iter().flatten().map(content).collect();
+        let at = |version: &str| versions.get(version).cloned().unwrap_or_else(|| "a version that is gone".to_owned());
+        let aliases = self.json("lambda", &format!("{path}/aliases"));
+        let aliases = aliases["Aliases"].as_array().into_iter().flatten().map(|alias| {
+            let name = alias["Name"].as_str().expect("a name").to_owned();
+            let weights = alias["RoutingConfig"]["AdditionalVersionWeights"].as_object().into_iter().flatten();
+            let weights: Map<_, _> = weights.map(|(version, weight)| (at(version), weight.clone())).collect();
+            let policy = self.json("lambda", &format!("{path}/policy?Qualifier={name}"));
+            let policy = policy["Policy"].as_str().map_or(Value::Null, |text| {
+                let mut policy: Value = serde_json::from_str(text).expect("a policy is JSON");
+                for statement in policy["Statement"].as_array_mut().into_iter().flatten() {
+                    // It names the API by its id, which is another one each time.
+                    statement["Condition"] = Value::Null;
+                }
+                policy["Statement"].take()
+            });
+            let told = json!({
+                "at": at(alias["FunctionVersion"].as_str().expect("a version")),
+                "weights": weights,
+                "record": record(alias["Description"].as_str().unwrap_or_default(), at),
+                "policy": policy,
+            });
+            (name, told)
+        });
+        let aliases: Map<_, _> = aliases.collect();
+        let numbered = versions.iter().filter_map(|(number, what)| Some((number.parse::<u64>().ok()?, what)));
+        let newest = numbered.clone().max().map(|(_, what)| what);
+        let published: BTreeSet<_> = numbered.map(|(_, what)| what).collect();
+        json!({"latest": versions.get("$LATEST"), "newest": newest, "published": published, "aliases": aliases})
+    }
+}
+
+/// A version's number, and all that makes one differ from another.
+fn content(version: &Value) -> (String, String) {
+    const FIELDS: [&str; 9] = [
+        "CodeSha256",
+        "Role",
+        "MemorySize",
+        "Timeout",
+        "Handler",
+        "Runtime",
+        "Architectures",
+        "Environment",
+        "Description",
+    ];
+    let fields = FIELDS.map(|field| version[field].to_string());
+    (version["Version"].as_str().expect("a number").to_owned(), fields.join(" "))
+}
+
+/// A release record with the content of each version in the place of its number: words such as `r15:1b2c3d4:42!`.
+fn record(description: &str, at: impl Fn(&str) -> String) -> String {
+    let word = |word: &str| {
+        let (kept, number) = word.trim_end_matches('!').rsplit_once(':')?;
+        Some(format!("{kept}:<{}>{}", at(number), if word.ends_with('!') { "!" } else { "" }))
+    };
+    description.split(' ').map(|text| word(text).unwrap_or_else(|| text.to_owned())).collect::<Vec<_>>().join(" ")
+}
+
+/// All texts of an XML answer below this tag.
+fn within(text: &str, tag: &str) -> BTreeSet<String> {
+    let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
+    text.split(&open).skip(1).filter_map(|rest| Some(rest.split_once(&close)?.0.to_owned())).collect()
+}
+
+fn up(checkout: &Checkout) -> String {
+    checkout.json(&["local", "up"])["endpoint"].as_str().expect("it runs").to_owned()
+}
+
+/// With times and links as they are.
+fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-a").arg(from).arg(to).status().expect("`cp` can be run");
+    assert!(status.success(), "`{}` could not be copied", from.display());
+}
+
+fn kill(group: u32) {
+    let _ = Command::new("kill").args(["-KILL", "--", &format!("-{group}")]).stderr(Stdio::null()).status();
+}
