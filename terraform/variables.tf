@@ -85,8 +85,8 @@ variable "roles" {
 
 variable "inputs_digest" {
   description = <<-EOT
-    Digest of everything that went into this run. It is kept in the state, where the next run compares it with its own
-    to learn that there is nothing to do. No resource may depend on it.
+    Digest of everything that went into this run. It is kept in the state, which tells the state of this run from that
+    of another. No resource may depend on it.
   EOT
   type        = string
   nullable    = false

@@ -148,7 +148,7 @@ data "aws_iam_policy_document" "deploy" {
     sid     = "KeepItsOwnStates"
     actions = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
     resources = [
-      for key in ["functions.tfstate", "gateway.tfstate", "roles/*"] : "${aws_s3_bucket.state.arn}/${key}"
+      for key in ["functions.tfstate", "functions.applied", "gateway.tfstate", "gateway.applied", "roles/*"] : "${aws_s3_bucket.state.arn}/${key}"
     ]
   }
 

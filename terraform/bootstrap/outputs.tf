@@ -12,8 +12,3 @@ output "state_bucket" {
   description = "Name of the bucket that holds Terraform's states."
   value       = aws_s3_bucket.state.id
 }
-
-output "inputs_digest" {
-  description = "Digest of the inputs of the run that last applied this state."
-  value       = var.inputs_digest
-}

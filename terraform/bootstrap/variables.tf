@@ -106,9 +106,3 @@ variable "circleci" {
     error_message = "The ids of an organisation and a project are letters, digits and hyphens, as CircleCI's settings show them."
   }
 }
-
-variable "inputs_digest" {
-  description = "Digest of everything that went into this run, for the next one to compare. No resource may depend on it."
-  type        = string
-  nullable    = false
-}

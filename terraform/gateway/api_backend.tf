@@ -21,9 +21,10 @@ resource "aws_apigatewayv2_route" "default" {
 
 # For the one alias: no gateway can be pointed at a version that was not released.
 resource "aws_lambda_permission" "api_backend" {
-  statement_id  = "${var.project}-gateway"
-  action        = "lambda:InvokeFunction"
-  function_name = var.lambda_arns["api-backend"]
+  statement_id = "${var.project}-gateway"
+  action       = "lambda:InvokeFunction"
+  # By its name, as an import calls it: what a killed run made is adopted, not replaced.
+  function_name = split(":", var.lambda_arns["api-backend"])[6]
   qualifier     = var.alias
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/*"

@@ -84,7 +84,7 @@ variable "log_retention_days" {
 }
 
 variable "inputs_digest" {
-  description = "Digest of everything that went into this run, for the next one to compare. No resource may depend on it."
+  description = "Digest of everything that went into this run, as for the functions. No resource may depend on it."
   type        = string
   nullable    = false
 }

@@ -72,13 +72,15 @@ pub(crate) enum Command {
     /// What CircleCI runs: check, then deploy
     Ci(Deploy),
     /// Prepare an account, once and as an administrator: state bucket, CircleCI's trust, deploy role, boundary of roles
-    Bootstrap(DryRun),
+    Bootstrap(Bootstrap),
     /// Call the function with the smoke test's event or another payload, through the branch's alias unless told otherwise
     Invoke(Invoke),
     /// The releases of the branch: commit, age, and what each changed
     History,
     /// What is live: aliases, versions, code storage
     Status,
+    /// Prove that what is live is the source that its record names: build that commit again and compare
+    Verify,
     /// Delete versions that nobody needs; says which and why, and deletes with --yes
     Prune(Prune),
     /// Remove a branch's alias, its URL, and the versions and role that only it used
@@ -113,10 +115,20 @@ pub(crate) struct DryRun {
     pub(crate) dry_run: bool,
 }
 
-#[derive(Debug, Args, Clone, Copy)]
+/// Without it nothing that Terraform made is destroyed.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct Destroy {
+    /// Let Terraform destroy, or replace, what has this address (may be given more than once)
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) allow_destroy: Vec<String>,
+}
+
+#[derive(Debug, Args, Clone)]
 pub(crate) struct Apply {
     #[command(flatten)]
     pub(crate) refresh: Refresh,
+    #[command(flatten)]
+    pub(crate) destroy: Destroy,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
 }
@@ -183,10 +195,20 @@ pub(crate) struct Invoke {
     pub(crate) tail: bool,
 }
 
-#[derive(Debug, Args, Clone, Copy)]
+#[derive(Debug, Args, Clone)]
+pub(crate) struct Bootstrap {
+    #[command(flatten)]
+    pub(crate) destroy: Destroy,
+    #[command(flatten)]
+    pub(crate) dry_run: DryRun,
+}
+
+#[derive(Debug, Args, Clone)]
 pub(crate) struct Deploy {
     #[command(flatten)]
     pub(crate) refresh: Refresh,
+    #[command(flatten)]
+    pub(crate) destroy: Destroy,
     #[command(flatten)]
     pub(crate) alias: Alias,
     /// Give the branch's alias a URL of its own, for whoever signs requests (`iam`) or for anybody (`public`)

@@ -39,21 +39,22 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Audit(audit) => commands::audit::run(global, *audit),
         Command::Build => commands::build::run(global),
         Command::Plan(refresh) => commands::plan::run(global, *refresh),
-        Command::Apply(apply) => commands::apply::run(global, *apply),
+        Command::Apply(apply) => commands::apply::run(global, apply),
         Command::Output => commands::output::run(global),
         Command::Smoke => commands::smoke::run(global),
         Command::Alias(alias) => commands::alias::run(global, *alias),
         Command::Promote(promote) => commands::promote::run(global, *promote),
         Command::Rollback(rollback) => commands::rollback::run(global, *rollback),
-        Command::Gateway(gateway) => commands::gateway::run(global, *gateway),
-        Command::Deploy(deploy) => commands::deploy::run(global, *deploy),
+        Command::Gateway(gateway) => commands::gateway::run(global, gateway),
+        Command::Deploy(deploy) => commands::deploy::run(global, deploy),
         Command::Ci(deploy) => {
             commands::check::run()?;
-            commands::deploy::run(global, *deploy)
+            commands::deploy::run(global, deploy)
         }
-        Command::Bootstrap(dry_run) => commands::bootstrap::run(global, *dry_run),
+        Command::Bootstrap(bootstrap) => commands::bootstrap::run(global, bootstrap),
         Command::Invoke(invoke) => commands::invoke::run(global, invoke),
         Command::History => commands::history::run(global),
+        Command::Verify => commands::verify::run(global),
         Command::Status => commands::status::run(global),
         Command::Prune(prune) => commands::prune::run(global, *prune),
         Command::Teardown(teardown) => commands::teardown::run(global, *teardown),

@@ -25,7 +25,11 @@ pub(crate) struct Project {
 impl Project {
     /// Finds the checkout around the current folder and reads its functions.
     pub(crate) fn open(only: &[String]) -> Result<Self> {
-        let root = root()?;
+        Self::at(root()?, only)
+    }
+
+    /// Reads the functions of another checkout.
+    pub(crate) fn at(root: PathBuf, only: &[String]) -> Result<Self> {
         let workspace = cargo::workspace(&root)?;
         let cargo::Workspace { target: cargo_target, functions, names } = workspace;
         if let Some(unknown) = only.iter().find(|name| !functions.iter().any(|f| f.name == **name)) {

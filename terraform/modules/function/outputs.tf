@@ -6,5 +6,17 @@ output "lambda" {
     lambda_arn     = aws_lambda_function.this.arn
     code_sha256    = aws_lambda_function.this.code_sha256
     role_arn       = aws_lambda_function.this.role
+    # What the published version is compared with.
+    configuration = {
+      memory_size   = aws_lambda_function.this.memory_size
+      timeout       = aws_lambda_function.this.timeout
+      architectures = aws_lambda_function.this.architectures
+      runtime       = aws_lambda_function.this.runtime
+      handler       = aws_lambda_function.this.handler
+      # Not the variables themselves: a value may be nobody's business.
+      environment_sha256 = nonsensitive(sha256(join("\n", [
+        for name, value in var.environment_variables : "${name}=${base64encode(value)}"
+      ])))
+    }
   }
 }

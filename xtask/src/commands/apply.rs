@@ -26,18 +26,17 @@ impl fmt::Display for Report {
     }
 }
 
-pub(crate) fn run(global: &Global, options: cli::Apply) -> Result<ExitCode> {
+pub(crate) fn run(global: &Global, options: &cli::Apply) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     Source::read(global, &project, cli::Alias::default())?;
     let environment = Environment::open(&global.env, &project)?;
-    let aws = environment.aws()?;
-    let stacks = Stacks::new(&project, &environment)?;
+    let stacks = Stacks::new(&project, &environment)?.allowing(&options.destroy.allow_destroy);
     let bootstrap = Bootstrap::new(&stacks)?;
     let dry_run = options.dry_run.dry_run;
     let unprepared = if dry_run { bootstrap.due()? } else { bootstrap.ensure().map(|()| None)? };
     let packages = build(&project, project.functions.iter())?;
     let before = functions::held(&stacks)?;
-    let functions = Functions::observe(&stacks, &aws, &packages, before, options.refresh.refresh)?;
+    let functions = Functions::observe(&stacks, &packages, before, options.refresh.refresh)?;
     if dry_run {
         return super::show(global, &Steps(unprepared.into_iter().chain(functions.due()).collect()));
     }

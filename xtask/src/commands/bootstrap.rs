@@ -1,6 +1,6 @@
 //! `bootstrap`: what an account needs once before anything can be deployed to it.
 
-use crate::cli::{DryRun, Global};
+use crate::cli::{self, Global};
 use crate::environment::Environment;
 use crate::project::Project;
 use crate::stacks::Stacks;
@@ -27,12 +27,12 @@ impl fmt::Display for Report {
     }
 }
 
-pub(crate) fn run(global: &Global, dry_run: DryRun) -> Result<ExitCode> {
+pub(crate) fn run(global: &Global, options: &cli::Bootstrap) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let environment = Environment::open(&global.env, &project)?;
-    let stacks = Stacks::new(&project, &environment)?;
+    let stacks = Stacks::new(&project, &environment)?.allowing(&options.destroy.allow_destroy);
     let bootstrap = Bootstrap::new(&stacks)?;
-    if dry_run.dry_run {
+    if options.dry_run.dry_run {
         return super::show(global, &bootstrap.plan()?);
     }
     let held = bootstrap.apply()?;

@@ -9,14 +9,15 @@ use crate::model::version::Version;
 use crate::project::Project;
 use crate::release::build::build;
 use crate::release::plan::{Moved, Plan};
-use crate::release::proof::{Proved, prove};
+use crate::release::proof::prove;
 use crate::release::source::Source;
 use crate::release::swap::execute;
 use crate::stacks::bootstrap::Bootstrap;
 use crate::stacks::functions::{self, Functions, lambda};
 use crate::stacks::gateway::{self, Gateway};
 use crate::stacks::{Due, Held, Stacks};
-use crate::tools::aws::Aws;
+use crate::tools::aws::{Aws, FunctionUrl};
+use crate::tools::events;
 use crate::ui;
 use anyhow::{Result, anyhow};
 use serde::Serialize;
@@ -33,6 +34,8 @@ struct Deployed {
     moved: Moved,
     /// Where it answers: production's gateway, or the alias's own URL.
     url: Option<String>,
+    /// Whether anybody may call that; null where there is none.
+    url_is_public: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -42,13 +45,17 @@ struct Report(Vec<Deployed>);
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|deployed| {
-            let url = deployed.url.as_deref().map(|url| format!("  {url}")).unwrap_or_default();
-            writeln!(f, "{}{url}", deployed.moved)
+            write!(f, "{}", deployed.moved)?;
+            match (&deployed.url, deployed.url_is_public) {
+                (Some(url), Some(false)) => writeln!(f, "  {url}  for callers with IAM credentials"),
+                (Some(url), _) => writeln!(f, "  {url}  for anybody"),
+                _ => writeln!(f),
+            }
         })
     }
 }
 
-pub(crate) fn run(global: &Global, options: Deploy) -> Result<ExitCode> {
+pub(crate) fn run(global: &Global, options: &Deploy) -> Result<ExitCode> {
     if options.alias.dry_run.dry_run {
         return dry_run(global, options);
     }
@@ -75,30 +82,43 @@ pub(crate) fn run(global: &Global, options: Deploy) -> Result<ExitCode> {
     let Prepared { environment, before, gateway } =
         prepared.map_err(|_| anyhow!("the thread that prepares the environment panicked"))??;
     let aws = environment.aws()?;
-    let stacks = Stacks::new(&project, &environment)?;
+    let stacks = Stacks::new(&project, &environment)?.allowing(&options.destroy.allow_destroy);
     let refresh = options.refresh.refresh;
-    let applied = Functions::observe(&stacks, &aws, &packages, before, refresh)?.apply()?;
+    let applied = Functions::observe(&stacks, &packages, before, refresh)?.apply()?;
     // All are proved before any alias moves, so that functions that belong together move together.
-    let proved =
-        project.selected().map(|function| prove(&project, &aws, function, lambda(&applied.lambdas, &function.name)?));
+    let proved = project.selected().map(|function| {
+        let new_role = applied.new_roles.contains(&function.name);
+        prove(&project, &aws, function, lambda(&applied.lambdas, &function.name)?, new_role)
+    });
     let proved = proved.collect::<Result<Vec<_>>>()?;
     let plan = Plan::release(&aws, &source, &proved)?;
     let moves = execute(&aws, "alias", &plan, |recorded| source.relation(recorded))?;
     let gateway = match gateway {
-        Some(before) => Some(Gateway::observe(&stacks, &aws, &applied.lambdas, &before, refresh)?.apply(&aws)?),
+        Some(before) => Some(Gateway::observe(&stacks, &applied.lambdas, &before, refresh)?.apply()?),
         None => None,
     };
-    // Production has its gateway; a URL besides would be a way around its limits and logs.
-    let preview = if production { PreviewUrl::None } else { options.url.unwrap_or(environment.settings.preview_url) };
+    let preview = Preview::of(production, options.url, environment.settings.preview_url);
     let deployed = moves.into_iter().zip(&proved).map(|(moved, proved)| {
         let package = packages.iter().find(|package| package.function == proved.function());
+        let own = preview.carry_out(&aws, proved.lambda_name(), &moved.alias)?;
+        let url = match (&gateway, own) {
+            (Some(gateway), own) => {
+                if let Some(own) = own {
+                    let warning = format!("`{}` has a URL besides the gateway: {own}", proved.function());
+                    events::warn(
+                        &warning,
+                        "it is a way around the gateway's limits and logs; `--url=none` takes it away",
+                    );
+                }
+                Some(FunctionUrl { url: gateway.url.clone(), public: true })
+            }
+            (None, own) => own,
+        };
         Ok(Deployed {
             package_sha256: package.map(|package| package.digest.hex.clone()).unwrap_or_default(),
             published: applied.published.iter().any(|name| name == proved.function()),
-            url: match preview {
-                PreviewUrl::None => gateway.as_ref().map(|gateway| gateway.url.clone()),
-                callers => Some(preview_url(&aws, proved, &moved.alias, callers == PreviewUrl::Public)?),
-            },
+            url_is_public: url.as_ref().map(|url| url.public),
+            url: url.map(|url| url.url),
             moved,
         })
     });
@@ -106,9 +126,36 @@ pub(crate) fn run(global: &Global, options: Deploy) -> Result<ExitCode> {
     super::show(global, &report)
 }
 
-fn preview_url(aws: &Aws, proved: &Proved, alias: &str, public: bool) -> Result<String> {
-    let made = ui::step("url", || aws.make_url(proved.lambda_name(), alias, public))?;
-    Ok(made.url)
+/// What becomes of an alias's own URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Preview {
+    Open {
+        public: bool,
+    },
+    Close,
+    /// As it is: nobody has said anything about it.
+    Keep,
+}
+
+impl Preview {
+    fn of(production: bool, asked: Option<PreviewUrl>, usual: PreviewUrl) -> Self {
+        match (asked, usual) {
+            (Some(PreviewUrl::None), _) => Self::Close,
+            // Production has its gateway; a URL besides would be a way around its limits and logs.
+            _ if production => Self::Keep,
+            (None, PreviewUrl::None) => Self::Keep,
+            (Some(callers), _) | (None, callers) => Self::Open { public: callers == PreviewUrl::Public },
+        }
+    }
+
+    /// Gives the URL that there is then.
+    fn carry_out(self, aws: &Aws, lambda: &str, alias: &str) -> Result<Option<FunctionUrl>> {
+        match self {
+            Self::Open { public } => ui::step("url", || aws.make_url(lambda, alias, public)).map(Some),
+            Self::Close => ui::step_with("url", || aws.close_url(lambda, alias), |()| "none".to_owned()).map(|()| None),
+            Self::Keep => aws.url(lambda, alias),
+        }
+    }
 }
 
 /// What a run needs besides the packages.
@@ -136,7 +183,7 @@ fn prepare(global: &Global, project: &Project, known: Option<Environment>, produ
 }
 
 /// Builds, which changes nothing outside `target`, and says what the rest would do.
-fn dry_run(global: &Global, options: Deploy) -> Result<ExitCode> {
+fn dry_run(global: &Global, options: &Deploy) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let source = Source::read(global, &project, options.alias)?;
     let environment = Environment::open(&global.env, &project)?;
@@ -145,7 +192,7 @@ fn dry_run(global: &Global, options: Deploy) -> Result<ExitCode> {
     let unprepared = Bootstrap::new(&stacks)?.due()?;
     let packages = build(&project, project.functions.iter())?;
     let refresh = options.refresh.refresh;
-    let functions = Functions::observe(&stacks, &aws, &packages, functions::held(&stacks)?, refresh)?;
+    let functions = Functions::observe(&stacks, &packages, functions::held(&stacks)?, refresh)?;
     let version = |function: &Function| match functions.is_current() {
         true => lambda(&functions.lambdas, &function.name).map(|lambda| lambda.lambda_version),
         false => Ok(Version::NEXT),
@@ -154,7 +201,7 @@ fn dry_run(global: &Global, options: Deploy) -> Result<ExitCode> {
         project.selected().map(|function| Ok((function.name.clone(), function.name.clone(), version(function)?)));
     let release = Plan::foreseen(&aws, &source, versions.collect::<Result<_>>()?)?;
     let gateway = if source.release.branch == project.names.production {
-        Gateway::foresee(&stacks, &aws, &functions.lambdas, &gateway::held(&stacks)?, refresh)?
+        Gateway::foresee(&stacks, &functions.lambdas, &gateway::held(&stacks)?, refresh)?
     } else {
         None
     };

@@ -12,7 +12,7 @@ use crate::stacks::gateway::{self, Gateway};
 use anyhow::Result;
 use std::process::ExitCode;
 
-pub(crate) fn run(global: &Global, options: cli::Apply) -> Result<ExitCode> {
+pub(crate) fn run(global: &Global, options: &cli::Apply) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let source = Source::read(global, &project, cli::Alias::default())?;
     let production = &project.names.production;
@@ -24,14 +24,13 @@ pub(crate) fn run(global: &Global, options: cli::Apply) -> Result<ExitCode> {
     }
     let environment = Environment::open(&global.env, &project)?;
     let lambdas = read_lambdas(&project, &environment)?;
-    let aws = environment.aws()?;
-    let stacks = Stacks::new(&project, &environment)?;
-    let gateway = Gateway::observe(&stacks, &aws, &lambdas, &gateway::held(&stacks)?, options.refresh.refresh)?;
+    let stacks = Stacks::new(&project, &environment)?.allowing(&options.destroy.allow_destroy);
+    let gateway = Gateway::observe(&stacks, &lambdas, &gateway::held(&stacks)?, options.refresh.refresh)?;
     if options.dry_run.dry_run {
         if gateway.due().is_some() {
-            gateway.require_aliases(&aws)?;
+            gateway.require_aliases()?;
         }
         return super::show(global, &Steps(gateway.due().cloned().into_iter().collect()));
     }
-    super::show(global, &gateway.apply(&aws)?)
+    super::show(global, &gateway.apply()?)
 }

@@ -25,6 +25,7 @@ mod storage;
 mod sweep;
 pub(crate) mod teardown;
 mod time;
+pub(crate) mod verify;
 
 use crate::cli::Global;
 use crate::stacks::Due;

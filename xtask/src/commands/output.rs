@@ -27,6 +27,7 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let environment = Environment::open(&global.env, &project)?;
     let held = functions::held(&Stacks::new(&project, &environment)?)?;
-    files::write(&project.output_json(), &held.json)?;
-    super::show(global, &Report(serde_json::from_slice(&held.json)?))
+    let json = held.json()?;
+    files::write(&project.output_json(), &json)?;
+    super::show(global, &Report(serde_json::from_slice(&json)?))
 }

@@ -13,12 +13,11 @@ use std::process::ExitCode;
 pub(crate) fn run(global: &Global, Refresh { refresh }: Refresh) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let environment = Environment::open(&global.env, &project)?;
-    let aws = environment.aws()?;
     let stacks = Stacks::new(&project, &environment)?;
     // Refused where an account is not prepared; on the local AWS a plan needs no bootstrap.
     Bootstrap::new(&stacks)?.due()?;
     let packages = build(&project, project.functions.iter())?;
-    let functions = Functions::observe(&stacks, &aws, &packages, functions::held(&stacks)?, refresh)?;
+    let functions = Functions::observe(&stacks, &packages, functions::held(&stacks)?, refresh)?;
     if functions.is_current() {
         let plan = "nothing has changed since the last apply".to_owned();
         return super::show(global, &Plan { changes: false, plan });

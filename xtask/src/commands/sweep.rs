@@ -42,7 +42,7 @@ impl Sweep {
             version: published.version,
             code_size: published.code_size,
             last_modified: published.last_modified,
-            role_arn: published.role_arn,
+            role_arn: published.content.role_arn,
         };
         Self {
             function: function.name.clone(),
@@ -97,6 +97,6 @@ pub(crate) fn candidates(published: &[Published]) -> Vec<Candidate> {
 
 /// Its URL goes first: it would outlive the alias.
 pub(crate) fn remove_alias(aws: &Aws, lambda: &str, alias: &str) -> Result<()> {
-    aws.delete_url(lambda, alias)?;
+    aws.close_url(lambda, alias)?;
     aws.delete_alias(lambda, alias)
 }

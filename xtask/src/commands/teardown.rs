@@ -124,7 +124,7 @@ fn observe(stacks: &Stacks<'_>, aws: &Aws, function: &Function, branch: &str, al
     let going: BTreeSet<_> = sweep.going().map(|fate| fate.version).filter(|version| used.contains(version)).collect();
     let (ours, theirs): (Vec<_>, Vec<_>) = sweep.versions.iter().partition(|fate| going.contains(&fate.version));
     let mut in_use: BTreeSet<_> = theirs.iter().map(|fate| name(&fate.role_arn)).collect();
-    in_use.extend(aws.latest_role(lambda)?.map(|arn| name(&arn)));
+    in_use.extend(aws.latest(lambda)?.map(|latest| name(&latest.role_arn)));
     let roles: BTreeSet<_> =
         ours.iter().map(|fate| name(&fate.role_arn)).filter(|role| !in_use.contains(role)).collect();
     let standing = role::standing(stacks, aws, lambda)?;
@@ -137,7 +137,7 @@ fn observe(stacks: &Stacks<'_>, aws: &Aws, function: &Function, branch: &str, al
 /// The alias goes last, since its record is the list of what is to be done: a run that was killed finds it again.
 fn execute(stacks: &Stacks<'_>, aws: &Aws, sweep: &mut Sweep, alias: &Alias) -> Result<()> {
     let lambda = sweep.lambda_name.clone();
-    aws.delete_url(&lambda, &alias.name)?;
+    aws.close_url(&lambda, &alias.name)?;
     retire(aws, sweep, alias)?;
     for role in &sweep.roles {
         ui::step_with("role", || role::delete(stacks, aws, &sweep.function, role), |()| format!("{role}: removed"))?;

@@ -4,6 +4,7 @@ pub(crate) mod alias;
 pub(crate) mod audit;
 pub(crate) mod canary;
 pub(crate) mod compiler;
+pub(crate) mod content;
 pub(crate) mod drift;
 pub(crate) mod elf;
 pub(crate) mod forecast;

@@ -13,11 +13,6 @@ pub(crate) fn role_name(function: &str, policy: &str) -> String {
     format!("{}-{}", stem(function), &sha256(policy.as_bytes()).hex[..HASH])
 }
 
-/// The ARN of a role under the project's path.
-pub(crate) fn role_arn(account: &str, project: &str, name: &str) -> String {
-    format!("arn:aws:iam::{account}:role/{project}/{name}")
-}
-
 /// The name in a role's ARN, whatever its path.
 pub(crate) fn name_in(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or_default()
@@ -44,7 +39,7 @@ mod tests {
             let name = role_name(function, "{}");
             assert!(name.len() <= LONGEST, "{name}");
             assert!(is_role_of(&name, function), "{name}");
-            assert_eq!(name_in(&role_arn("000000000000", "project", &name)), name);
+            assert_eq!(name_in(&format!("arn:aws:iam::000000000000:role/project/{name}")), name);
             assert_ne!(name, role_name(function, "{\"Statement\":[]}"));
         }
         assert!(!is_role_of(&role_name("api-backend", "{}"), "api"));

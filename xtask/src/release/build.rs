@@ -12,12 +12,20 @@ use anyhow::{Context, Result};
 
 /// Builds the functions one after the other: cargo uses all cores for each.
 pub(crate) fn build<'a>(project: &Project, functions: impl Iterator<Item = &'a Function>) -> Result<Vec<Package>> {
+    build_with(project, &Zig::install(&project.target)?, functions)
+}
+
+/// The same with a linker that is installed already.
+pub(crate) fn build_with<'a>(
+    project: &Project,
+    zig: &Zig,
+    functions: impl Iterator<Item = &'a Function>,
+) -> Result<Vec<Package>> {
     let compiler = cargo::compiler(&project.root, project.names.rustc.as_deref())?;
     if let (Some(warning), Some(mend)) = (compiler.warning(), compiler.mend()) {
         events::warn(&warning, &mend);
     }
-    let zig = Zig::install(&project.target)?;
-    functions.map(|function| events::step("package", || build_one(project, function, &zig, &compiler))).collect()
+    functions.map(|function| events::step("package", || build_one(project, function, zig, &compiler))).collect()
 }
 
 fn build_one(project: &Project, function: &Function, zig: &Zig, compiler: &Compiler) -> Result<Package> {

@@ -158,7 +158,7 @@ fn may_share(aws: &Aws, alias: &str, steps: &[Step]) -> Result<()> {
     let checked = side_by_side(&split, |step| {
         let look = |version| -> Result<Option<Frozen>, Stop> {
             let found = aws.version(&step.member.lambda_name, version).map_err(Stop::Failed)?;
-            Ok(found.map(|found| Frozen { role: found.role_arn, dead_letters: found.dead_letters }))
+            Ok(found.map(|found| Frozen { role: found.content.role_arn, dead_letters: found.dead_letters }))
         };
         let refused = |refusal| Stop::Refused(Refused(vec![(step.member.clone(), refusal)]));
         check(&step.action, look, refused)

@@ -20,6 +20,10 @@ use std::time::{Duration, Instant};
 /// How long a version may take to become Active; Lambda needs seconds.
 const ACTIVE: Duration = Duration::from_secs(120);
 
+/// How long a role that was just made may be unknown to a part of AWS. IAM speaks of "eventual consistency", of no time
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html>); it is seconds as a rule.
+const CONSISTENT: Duration = Duration::from_secs(30);
+
 /// A version that this run has proved: it exists, is Active, is the package's code, and answers rightly. There is no
 /// other way to make one, and no alias moves without one.
 #[derive(Debug, Serialize)]
@@ -53,19 +57,28 @@ impl fmt::Display for Proved {
 pub(crate) fn prove_output(project: &Project, environment: &Environment) -> Result<Vec<Proved>> {
     let lambdas = read_lambdas(project, environment)?;
     let aws = environment.aws()?;
-    let proofs = project.selected().map(|function| prove(project, &aws, function, lambda(&lambdas, &function.name)?));
+    let proofs =
+        project.selected().map(|function| prove(project, &aws, function, lambda(&lambdas, &function.name)?, false));
     proofs.collect()
 }
 
-/// Proves one version against the package that lies in `target`.
-pub(crate) fn prove(project: &Project, aws: &Aws, function: &Function, lambda: &Lambda) -> Result<Proved> {
+/// Proves one version against the package that lies in `target`. With a role that was made just now its smoke test is tried
+/// again for a while.
+pub(crate) fn prove(
+    project: &Project,
+    aws: &Aws,
+    function: &Function,
+    lambda: &Lambda,
+    new_role: bool,
+) -> Result<Proved> {
     events::step("smoke", || {
         let (name, version) = (&lambda.lambda_name, lambda.lambda_version);
         let path = project.package(&function.name);
         let package = fs::read(&path)
             .with_context(|| format!("cannot read the package `{}`", path.display()))
             .hint("run `cargo xtask build`, which makes it")?;
-        let code = active(aws, name, version)?;
+        let smoke = smoke_test(function)?;
+        let code = active(aws, name, version, &smoke)?;
         let package = sha256(&package).base64;
         if code != package {
             bail_hint!(
@@ -79,21 +92,33 @@ pub(crate) fn prove(project: &Project, aws: &Aws, function: &Function, lambda: &
                 "`terraform/output.json` is of code with SHA-256 `{}`, the package is `{package}`", lambda.code_sha256
             );
         }
-        answers(aws, function, name, version)?;
+        let started = Instant::now();
+        loop {
+            match answers(aws, &smoke, function, name, version) {
+                Err(_) if new_role && started.elapsed() < CONSISTENT => std::thread::sleep(Duration::from_secs(3)),
+                answered => break answered?,
+            }
+        }
         Ok(Proved { function: function.name.clone(), lambda_name: name.clone(), version })
     })
 }
 
-/// Waits until the version is Active and gives its code's SHA-256.
-fn active(aws: &Aws, name: &str, version: Version) -> Result<String> {
-    let started = Instant::now();
+/// Waits until the version is Active and gives its code's SHA-256. One that nobody has called for weeks is Inactive: an
+/// invocation fails, and wakes it (<https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html>).
+fn active(aws: &Aws, name: &str, version: Version, smoke: &Smoke) -> Result<String> {
+    let (started, mut woken) = (Instant::now(), false);
     loop {
         let Some(found) = aws.version(name, version)? else {
             bail_hint!("run `cargo xtask deploy`, which publishes it"; "`{name}` has no version {version}");
         };
         match found.state.as_str() {
-            "Active" => return Ok(found.code_sha256),
-            "Pending" if started.elapsed() < ACTIVE => std::thread::sleep(Duration::from_millis(500)),
+            "Active" => return Ok(found.content.code_sha256),
+            "Inactive" if !woken => {
+                woken = true;
+                let _ = aws.invoke(name, &version.to_string(), &serde_json::to_vec(&smoke.event)?);
+            }
+            // Until it is Pending it may be Inactive for a moment more.
+            "Pending" | "Inactive" if started.elapsed() < ACTIVE => std::thread::sleep(Duration::from_millis(500)),
             state => {
                 return Err(anyhow!("version {version} of `{name}` is `{state}`, not `Active`")).hint(
                     "see the function's state in the AWS console; a deploy with a changed package makes another",
@@ -103,15 +128,19 @@ fn active(aws: &Aws, name: &str, version: Version) -> Result<String> {
     }
 }
 
-fn answers(aws: &Aws, function: &Function, name: &str, version: Version) -> Result<()> {
+fn smoke_test(function: &Function) -> Result<Smoke> {
     let path = function.folder.join("smoke.json");
     let shown = path.display();
     let text = fs::read(&path)
         .with_context(|| format!("cannot read `{shown}`"))
         .hint("write an event and the expected answer there, as `api-backend/smoke.json` does")?;
-    let smoke: Smoke = serde_json::from_slice(&text)
+    serde_json::from_slice(&text)
         .with_context(|| format!("`{shown}` is not a smoke test"))
-        .hint("it has the form {\"event\": …, \"expect\": {\"status\": 200, \"body\": …}}")?;
+        .hint("it has the form {\"event\": …, \"expect\": {\"status\": 200, \"body\": …}}")
+}
+
+fn answers(aws: &Aws, smoke: &Smoke, function: &Function, name: &str, version: Version) -> Result<()> {
+    let shown = function.folder.join("smoke.json").display().to_string();
     let answer = aws.invoke(name, &version.to_string(), &serde_json::to_vec(&smoke.event)?)?;
     smoke
         .expect

@@ -14,7 +14,7 @@ pub(crate) fn read_lambdas(project: &Project, environment: &Environment) -> Resu
     let shown = path.display();
     let again = "run `cargo xtask apply` (or `deploy`), which writes it";
     let json = fs::read(&path).with_context(|| format!("cannot read `{shown}`")).hint(again)?;
-    let lambdas = Held::parse(json).and_then(|held| held.output::<Lambdas>("lambdas"));
+    let lambdas = Held::parse(&json).and_then(|held| held.output::<Lambdas>("lambdas"));
     let lambdas = lambdas.with_context(|| format!("`{shown}` is not what `apply` writes")).hint(again)?;
     let lambdas = lambdas.with_context(|| format!("`{shown}` has no output `lambdas`")).hint(again)?;
     // Of another environment, it would name versions that mean something else here.

@@ -3,6 +3,7 @@
 use super::{Due, Held, Plan, Stack, Stacks, Why};
 use crate::environment;
 use crate::error::bail_hint;
+use crate::tools::terraform::Destroyable;
 use crate::tools::{events, files};
 use anyhow::Result;
 use serde_json::json;
@@ -68,13 +69,12 @@ impl<'a> Bootstrap<'a> {
     /// Makes it, or finds it as it should be.
     pub(crate) fn apply(&self) -> Result<Held> {
         self.stacks.environment.aws()?.make_bucket(&self.stacks.environment.bucket())?;
-        self.apply_stack()?;
-        self.stack.held()
+        self.apply_stack()
     }
 
-    fn apply_stack(&self) -> Result<()> {
+    fn apply_stack(&self) -> Result<Held> {
         let environment = self.stacks.environment;
-        events::step_with("bootstrap", || self.stack.apply(), |()| environment::described(environment))
+        events::step_with("bootstrap", || self.stack.apply(), |_| environment::described(environment))
     }
 
     fn stamp(&self) -> PathBuf {
@@ -90,7 +90,7 @@ impl<'a> Bootstrap<'a> {
 
 fn stack<'a>(stacks: &'a Stacks<'_>) -> Result<Stack<'a>> {
     let environment = stacks.environment;
-    let (settings, account) = (&environment.settings, environment.account());
+    let settings = &environment.settings;
     let functions: Vec<_> = stacks.project.functions.iter().map(|function| &function.name).collect();
     let mut variables = stacks.variables();
     variables["state_bucket"] = json!(environment.bucket());
@@ -99,13 +99,14 @@ fn stack<'a>(stacks: &'a Stacks<'_>) -> Result<Stack<'a>> {
     variables["branches"] = json!(settings.branches);
     variables["circleci"] = json!(settings.circleci);
     let issuer = format!("oidc.circleci.com/org/{}", settings.circleci.organization_id);
-    let stack = Stack::new("bootstrap", stacks.state(FOLDER, "bootstrap"), variables, &[])?;
-    Ok(stack.sealed().adopting([
+    let mut stack = Stack::new(stacks, "bootstrap", stacks.state(FOLDER, "bootstrap"), variables, &[])?;
+    if environment.is_local() {
+        // It is done unasked, and holds nothing that is not made again.
+        stack.destroyable = Destroyable::Anything;
+    }
+    Ok(stack.adopting([
         ("aws_iam_policy.boundary".to_owned(), stacks.boundary()),
-        (
-            "aws_iam_openid_connect_provider.circleci".to_owned(),
-            format!("arn:aws:iam::{account}:oidc-provider/{issuer}"),
-        ),
+        ("aws_iam_openid_connect_provider.circleci".to_owned(), stacks.iam(&format!("oidc-provider/{issuer}"))),
         ("aws_iam_role.deploy".to_owned(), environment.deploy_role()),
     ]))
 }

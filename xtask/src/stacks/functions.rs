@@ -1,18 +1,20 @@
 //! The functions: what publishes their versions, with the roles that these run with.
 
 use super::role::Role;
-use super::{Due, Held, Plan, Stack, Stacks};
+use super::{Due, Held, Plan, Stack, Stacks, Why};
 use crate::error::{Hint, bail_hint};
+use crate::model::content::{Configuration, Content};
 use crate::model::function::Function;
 use crate::model::package::Package;
 use crate::model::version::Version;
-use crate::tools::aws::Aws;
+use crate::tools::parallel::side_by_side;
 use crate::tools::terraform::sources;
 use crate::tools::{events, files};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::path::Path;
 
@@ -29,6 +31,8 @@ pub(crate) struct Lambda {
     /// Base64.
     pub(crate) code_sha256: String,
     pub(crate) role_arn: String,
+    /// Null where the state is of an older template.
+    pub(crate) configuration: Option<Configuration>,
 }
 
 /// By function.
@@ -48,6 +52,8 @@ pub(crate) struct Functions<'a> {
     stacks: &'a Stacks<'a>,
     stack: Stack<'a>,
     roles: Vec<Role>,
+    /// SHA-256 of each function's package, in base64.
+    code: BTreeMap<String, String>,
     due: Option<Due>,
     before: Held,
     /// What the state holds of them.
@@ -60,6 +66,8 @@ pub(crate) struct Applied {
     pub(crate) lambdas: Lambdas,
     /// The functions of which this run published a version.
     pub(crate) published: Vec<String>,
+    /// The functions whose role this run made: it takes AWS some seconds to know it everywhere.
+    pub(crate) new_roles: Vec<String>,
 }
 
 /// What the state holds: it can be read while the packages are still building.
@@ -72,23 +80,20 @@ pub(crate) fn held(stacks: &Stacks<'_>) -> Result<Held> {
         require_entry(function, &sources)?;
         Role::of(function)?;
     }
-    Held::of(&stacks.state(FOLDER, "functions"))
+    Held::of(stacks, &stacks.state(FOLDER, "functions"))
 }
 
 impl<'a> Functions<'a> {
     /// Compares what the state holds with the packages.
-    pub(crate) fn observe(
-        stacks: &'a Stacks<'a>,
-        aws: &Aws,
-        packages: &[Package],
-        before: Held,
-        refresh: bool,
-    ) -> Result<Self> {
+    pub(crate) fn observe(stacks: &'a Stacks<'a>, packages: &[Package], before: Held, refresh: bool) -> Result<Self> {
         let roles = stacks.project.functions.iter().map(Role::of).collect::<Result<Vec<_>>>()?;
         let stack = stack(stacks, packages, &roles)?;
         let lambdas: Lambdas = before.output("lambdas")?.unwrap_or_default();
-        let due = stack.due(&before, refresh, || exist(aws, &lambdas))?;
-        Ok(Self { stacks, stack, roles, due, before, lambdas })
+        let code = packages.iter().map(|package| (package.function.clone(), package.digest.base64.clone())).collect();
+        let mut functions = Self { stacks, stack, roles, code, due: None, before, lambdas };
+        let why = functions.stack.why(&functions.before, refresh, || functions.found())?;
+        functions.due = why.map(|why| functions.stack.since(why));
+        Ok(functions)
     }
 
     /// Whether the state is of these very packages, and AWS has what it tells of.
@@ -132,22 +137,16 @@ impl<'a> Functions<'a> {
         if self.is_current() {
             events::say("apply", "nothing has changed");
             self.write(&self.before)?;
-            return Ok(Applied { lambdas: self.lambdas, published: Vec::new() });
+            return Ok(Applied { lambdas: self.lambdas, published: Vec::new(), new_roles: Vec::new() });
         }
+        let new_roles = self.missing_roles().map(|role| role.function.clone()).collect();
         for role in self.missing_roles() {
-            events::step_with("role", || role.stack(self.stacks)?.apply(), |()| role.name.clone())?;
+            events::step_with("role", || role.stack(self.stacks)?.apply(), |_| role.name.clone())?;
         }
         let environment = &self.stacks.environment.name;
-        events::step_with(
-            "apply",
-            || self.stack.apply(),
-            |()| format!("Terraform {}, environment `{environment}`", self.stacks.program.version),
-        )?;
-        let after = self.stack.held()?;
-        let lambdas: Lambdas = after.output("lambdas")?.unwrap_or_default();
-        for function in &self.stacks.project.functions {
-            lambda(&lambdas, &function.name)?;
-        }
+        let described = |_: &Held| format!("Terraform {}, environment `{environment}`", self.stacks.program.version);
+        let after = events::step_with("apply", || self.stack.apply(), described)?;
+        let (after, lambdas) = self.mended(after)?;
         self.write(&after)?;
         let is_new = |(name, new): &(&String, &Lambda)| {
             self.lambdas.get(*name).is_none_or(|old| old.lambda_version != new.lambda_version)
@@ -156,15 +155,100 @@ impl<'a> Functions<'a> {
         for name in &published {
             events::say("publish", &format!("{name}  version {}", lambdas[name].lambda_version));
         }
-        Ok(Applied { lambdas, published })
+        Ok(Applied { lambdas, published, new_roles })
     }
 
     fn write(&self, outputs: &Held) -> Result<()> {
         let path = self.stacks.project.output_json();
-        if fs::read(&path).ok().as_ref() == Some(&outputs.json) {
+        let json = outputs.json()?;
+        if fs::read(&path).ok().as_ref() == Some(&json) {
             return Ok(());
         }
-        files::write(&path, &outputs.json)
+        files::write(&path, &json)
+    }
+
+    /// Looks at what was published, and publishes again what is something else than what was applied. The provider takes
+    /// what AWS has refused for done in the next apply: code whose upload failed, or a version that was not published of
+    /// a configuration that is there.
+    fn mended(&self, after: Held) -> Result<(Held, Lambdas)> {
+        // That `$LATEST` is another one was why this was applied, but for a change of code Terraform has no eye.
+        let latest = self.due.as_ref().is_some_and(|due| due.why == Why::Differs);
+        let lambdas = self.entries(&after)?;
+        let wrong = self.wrong(&lambdas, latest)?;
+        if wrong.is_empty() {
+            return Ok((after, lambdas));
+        }
+        for wrong in &wrong {
+            events::say("mend", &format!("{wrong}: it is published again"));
+        }
+        let lost = wrong.iter().filter_map(|wrong| self.address(&wrong.function)).collect::<Vec<_>>();
+        self.stack.take_anew(&lost)?;
+        let after = events::step_with("apply", || self.stack.apply(), |_| "once more".to_owned())?;
+        let lambdas = self.entries(&after)?;
+        match self.wrong(&lambdas, false)?.first() {
+            None => Ok((after, lambdas)),
+            Some(wrong) => bail_hint!(
+                "somebody else may be changing the function right now; look at it in the AWS console, then run this again";
+                "{wrong}, also after it was published again"
+            ),
+        }
+    }
+
+    /// What Terraform says of each function.
+    fn entries(&self, held: &Held) -> Result<Lambdas> {
+        let lambdas: Lambdas = held.output("lambdas")?.unwrap_or_default();
+        for function in &self.stacks.project.functions {
+            lambda(&lambdas, &function.name)?;
+        }
+        Ok(lambdas)
+    }
+
+    /// Whether what the state tells of is there, and is what it shall be.
+    fn found(&self) -> Result<Option<Why>> {
+        let wrong = self.wrong(&self.lambdas, true)?;
+        let is_missing = wrong.iter().any(|wrong| wrong.differences.is_empty());
+        Ok(if is_missing { Some(Why::Missing) } else { (!wrong.is_empty()).then_some(Why::Differs) })
+    }
+
+    /// The versions that are something else than what was built and applied. What the next one is published from, `$LATEST`,
+    /// is another thing at any moment while others deploy; it is looked at where nobody has applied since.
+    fn wrong(&self, lambdas: &Lambdas, latest: bool) -> Result<Vec<Wrong>> {
+        let aws = &self.stacks.aws;
+        let lambdas: Vec<_> = lambdas.iter().collect();
+        let judged = side_by_side(&lambdas, |(function, lambda)| {
+            let wrong = |what: String, differences| Wrong { function: (*function).clone(), what, differences };
+            let version = lambda.lambda_version;
+            let what = format!("version {version} of `{function}`");
+            let Some(found) = aws.version(&lambda.lambda_name, version)? else {
+                return Ok(Some(wrong(what, Vec::new())));
+            };
+            let wanted = self.wanted(function, lambda, &found.content);
+            let differences = found.content.differences(&wanted);
+            if !differences.is_empty() {
+                return Ok(Some(wrong(what, differences)));
+            }
+            let latest = if latest { aws.latest(&lambda.lambda_name)? } else { None };
+            let differences = latest.map(|latest| latest.differences(&wanted)).unwrap_or_default();
+            Ok((!differences.is_empty()).then(|| wrong(format!("`$LATEST` of `{function}`"), differences)))
+        });
+        let judged = judged.into_iter().collect::<Result<Vec<_>>>()?;
+        Ok(judged.into_iter().flatten().collect())
+    }
+
+    /// What a version shall be; as it is, where nobody says.
+    fn wanted(&self, function: &str, lambda: &Lambda, found: &Content) -> Content {
+        let role = self.roles.iter().find(|role| role.function == function);
+        Content {
+            code_sha256: self.code.get(function).unwrap_or(&lambda.code_sha256).clone(),
+            role_arn: role.map_or_else(|| lambda.role_arn.clone(), |role| role.arn(self.stacks)),
+            configuration: lambda.configuration.as_ref().unwrap_or(&found.configuration).clone(),
+        }
+    }
+
+    /// Where the state keeps a function's Lambda, and what that is called in AWS.
+    fn address(&self, function: &str) -> Option<(String, String)> {
+        let function = self.stacks.project.functions.iter().find(|known| known.name == function)?;
+        Some(in_state(function))
     }
 }
 
@@ -181,24 +265,32 @@ fn stack<'a>(stacks: &'a Stacks<'_>, packages: &[Package], roles: &[Role]) -> Re
     variables["packages"] = json!(packages);
     let adoptable = stacks.project.functions.iter().flat_map(|function| {
         let (name, module) = (&function.name, function.module());
-        [
-            (format!("module.{module}.aws_lambda_function.this"), name.clone()),
-            (format!("module.{module}.aws_cloudwatch_log_group.this"), format!("/aws/lambda/{name}")),
-        ]
+        [in_state(function), (format!("module.{module}.aws_cloudwatch_log_group.this"), format!("/aws/lambda/{name}"))]
     });
     let state = stacks.state(FOLDER, "functions");
-    Ok(Stack::new("functions", state, variables, &OTHERS)?.sealed().adopting(adoptable))
+    Ok(Stack::new(stacks, "functions", state, variables, &OTHERS)?.sealed().adopting(adoptable))
 }
 
-/// Whether what the state tells of is really there: a wiped account, or a version deleted by hand, is applied anew.
-fn exist(aws: &Aws, lambdas: &Lambdas) -> Result<bool> {
-    for lambda in lambdas.values() {
-        let found = aws.version(&lambda.lambda_name, lambda.lambda_version)?;
-        if found.is_none_or(|found| found.code_sha256 != lambda.code_sha256) {
-            return Ok(false);
+fn in_state(function: &Function) -> (String, String) {
+    (format!("module.{}.aws_lambda_function.this", function.module()), function.name.clone())
+}
+
+/// What is published, and is something else than what was applied.
+#[derive(Debug)]
+struct Wrong {
+    function: String,
+    what: String,
+    /// Empty where it is not there at all.
+    differences: Vec<String>,
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.differences.as_slice() {
+            [] => write!(f, "{} is not there", self.what),
+            differences => write!(f, "{} has {}", self.what, differences.join(", ")),
         }
     }
-    Ok(true)
 }
 
 fn require_entry(function: &Function, sources: &BTreeMap<String, String>) -> Result<()> {

@@ -6,7 +6,6 @@ use crate::environment::Environment;
 use crate::error::bail_hint;
 use crate::model::alias::AliasName;
 use crate::model::function::Function;
-use crate::tools::aws::Aws;
 use crate::tools::cargo::Names;
 use crate::tools::events;
 use anyhow::{Context, Result};
@@ -41,7 +40,7 @@ pub(crate) struct Gateway<'a> {
 
 /// What the state holds: it can be read before the functions are published.
 pub(crate) fn held(stacks: &Stacks<'_>) -> Result<Held> {
-    Held::of(&stacks.state(FOLDER, "gateway"))
+    Held::of(stacks, &stacks.state(FOLDER, "gateway"))
 }
 
 /// Whether there is one.
@@ -56,28 +55,18 @@ pub(crate) fn plan(stacks: &Stacks<'_>, lambdas: &Lambdas) -> Result<Plan> {
 }
 
 impl<'a> Gateway<'a> {
-    pub(crate) fn observe(
-        stacks: &'a Stacks<'a>,
-        aws: &Aws,
-        lambdas: &'a Lambdas,
-        before: &Held,
-        refresh: bool,
-    ) -> Result<Self> {
+    pub(crate) fn observe(stacks: &'a Stacks<'a>, lambdas: &'a Lambdas, before: &Held, refresh: bool) -> Result<Self> {
         let stack = stack(stacks, lambdas)?;
         let api = before.output::<String>("api_id")?;
-        let due = stack.due(before, refresh, || api.map_or(Ok(false), |id| aws.has_api(&id)))?;
+        let is_there = || api.map_or(Ok(false), |id| stacks.aws.has_api(&id));
+        let why = stack.why(before, refresh, || Ok((!is_there()?).then_some(Why::Missing)))?;
+        let due = why.map(|why| stack.since(why));
         Ok(Self { stacks, stack, due, before: url(before, stacks.environment)?, lambdas })
     }
 
     /// What there will be to do once the functions are published. Their ARNs are known before, but for new functions.
-    pub(crate) fn foresee(
-        stacks: &Stacks<'_>,
-        aws: &Aws,
-        lambdas: &Lambdas,
-        before: &Held,
-        refresh: bool,
-    ) -> Result<Option<Due>> {
-        let Gateway { stack, due, .. } = Gateway::observe(stacks, aws, lambdas, before, refresh)?;
+    pub(crate) fn foresee(stacks: &Stacks<'_>, lambdas: &Lambdas, before: &Held, refresh: bool) -> Result<Option<Due>> {
+        let Gateway { stack, due, .. } = Gateway::observe(stacks, lambdas, before, refresh)?;
         let is_new = |function: &Function| !lambdas.contains_key(&function.name);
         Ok(due.or_else(|| stacks.project.functions.iter().any(is_new).then(|| stack.since(Why::Changed))))
     }
@@ -88,10 +77,10 @@ impl<'a> Gateway<'a> {
     }
 
     /// The alias that it invokes has to exist.
-    pub(crate) fn require_aliases(&self, aws: &Aws) -> Result<()> {
+    pub(crate) fn require_aliases(&self) -> Result<()> {
         let production = AliasName::of_branch(&self.stacks.project.names.production);
         for lambda in self.lambdas.values() {
-            if aws.alias(&lambda.lambda_name, production.as_str())?.is_none() {
+            if self.stacks.aws.alias(&lambda.lambda_name, production.as_str())?.is_none() {
                 bail_hint!(
                     "run `cargo xtask alias` (or `deploy`) for it first";
                     "`{}` has no alias `{production}` for the gateway to invoke", lambda.lambda_name
@@ -102,15 +91,14 @@ impl<'a> Gateway<'a> {
     }
 
     /// Applies it, unless nothing has changed.
-    pub(crate) fn apply(&self, aws: &Aws) -> Result<Url> {
+    pub(crate) fn apply(&self) -> Result<Url> {
         if let (None, Some(url)) = (&self.due, &self.before) {
             events::say("gateway", &format!("{url}  nothing has changed"));
             return Ok(url.clone());
         }
-        self.require_aliases(aws)?;
+        self.require_aliases()?;
         events::step("gateway", || {
-            self.stack.apply()?;
-            url(&self.stack.held()?, self.stacks.environment)?.context("the gateway's state has no `url`")
+            url(&self.stack.apply()?, self.stacks.environment)?.context("the gateway's state has no `url`")
         })
     }
 }
@@ -143,6 +131,6 @@ fn stack<'a>(stacks: &'a Stacks<'_>, lambdas: &Lambdas) -> Result<Stack<'a>> {
         (address, format!("{}:{production}/{project}-gateway", function.name))
     });
     let log_group = ("aws_cloudwatch_log_group.access".to_owned(), format!("/aws/apigateway/{project}"));
-    let stack = Stack::new("gateway", stacks.state(FOLDER, "gateway"), variables, &[])?;
+    let stack = Stack::new(stacks, "gateway", stacks.state(FOLDER, "gateway"), variables, &[])?;
     Ok(stack.sealed().adopting(permissions.chain([log_group])))
 }

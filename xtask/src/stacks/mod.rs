@@ -8,9 +8,11 @@ pub(crate) mod role;
 
 use crate::environment::Environment;
 use crate::model::package::sha256;
+use crate::model::partition::Partition;
 use crate::project::Project;
-use crate::tools::events;
-use crate::tools::terraform::{Place, Program, State, sources};
+use crate::tools::aws::Aws;
+use crate::tools::terraform::{Destroyable, Output, Outputs, Place, Program, State, sources};
+use crate::tools::{events, terraform};
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -25,6 +27,8 @@ pub(crate) struct Stacks<'a> {
     pub(crate) environment: &'a Environment,
     program: Program,
     place: Place,
+    pub(crate) aws: Aws,
+    destroyable: Destroyable,
 }
 
 /// A Terraform root with its state, and what it is to be applied with.
@@ -34,21 +38,29 @@ pub(crate) struct Stack<'a> {
     state: State<'a>,
     variables: Value,
     digest: String,
+    /// Whether it is noted which digest was applied.
+    sealed: bool,
     /// What exists may be taken into a state that a kill kept from being saved: address to id.
     adoptable: Vec<(String, String)>,
+    destroyable: Destroyable,
+    aws: &'a Aws,
 }
 
-/// What a state holds: the outputs of the last apply, with the digest of what that was made from.
-#[derive(Debug)]
+/// What an apply left.
+#[derive(Debug, Default)]
 pub(crate) struct Held {
-    outputs: BTreeMap<String, Output>,
-    /// As `terraform output -json` writes it.
-    pub(crate) json: Vec<u8>,
+    outputs: Outputs,
+    /// The digest of what it was made from, where all of that was applied.
+    digest: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Output {
-    value: Value,
+/// What lies beside a state once all of an apply was done. Terraform saves a state also when a part of the apply has
+/// failed, its outputs with it; of such a state nothing is said here, as it is another one.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Whole {
+    digest: String,
+    lineage: String,
+    serial: u64,
 }
 
 /// A stack that is to be applied.
@@ -65,6 +77,10 @@ pub(crate) enum Why {
     Changed,
     /// A wiped account, or something deleted by hand.
     Missing,
+    /// What was published is not what was applied: AWS had refused a part of it, or somebody has changed it by hand.
+    Differs,
+    /// The last apply did not get to its end, as far as anybody knows.
+    Unfinished,
     /// The local AWS was started anew since, and may have lost it.
     Unseen,
     Asked,
@@ -76,6 +92,8 @@ impl fmt::Display for Due {
             Why::New => "does not exist yet",
             Why::Changed => "its inputs have changed",
             Why::Missing => "AWS does not have what its state tells of",
+            Why::Differs => "AWS has something else than was applied",
+            Why::Unfinished => "the last apply was not completed",
             Why::Unseen => "not looked at since the local AWS was started",
             Why::Asked => "`--refresh` was given",
         };
@@ -98,7 +116,13 @@ impl fmt::Display for Plan {
 
 impl<'a> Stacks<'a> {
     pub(crate) fn new(project: &'a Project, environment: &'a Environment) -> Result<Self> {
-        Ok(Self { project, environment, program: Program::find(&project.target)?, place: environment.place() })
+        let (program, place, aws) = (Program::find(&project.target)?, environment.place(), environment.aws()?);
+        Ok(Self { project, environment, program, place, aws, destroyable: Destroyable::Named(Vec::new()) })
+    }
+
+    /// Lets an apply destroy what has these addresses.
+    pub(crate) fn allowing(self, addresses: &[String]) -> Self {
+        Self { destroyable: Destroyable::Named(addresses.to_vec()), ..self }
     }
 
     /// The state `<key>.tfstate` of what is described in `folder`.
@@ -121,24 +145,40 @@ impl<'a> Stacks<'a> {
 
     /// The ARN of the policy that bounds every role, as `bootstrap` makes it.
     fn boundary(&self) -> String {
-        format!("arn:aws:iam::{}:policy/{}/boundary", self.environment.account(), self.environment.project)
+        self.iam(&format!("policy/{}/boundary", self.environment.project))
+    }
+
+    /// The ARN of something of IAM's in the environment's account.
+    fn iam(&self, resource: &str) -> String {
+        let partition = Partition::of(self.environment.region()).name;
+        format!("arn:{partition}:iam::{}:{resource}", self.environment.account())
     }
 }
 
 impl<'a> Stack<'a> {
     /// `elsewhere` are folders in that of the state which are stacks of their own.
-    fn new(name: &str, state: State<'a>, variables: Value, elsewhere: &[&str]) -> Result<Self> {
+    fn new(stacks: &'a Stacks<'_>, name: &str, state: State<'a>, variables: Value, elsewhere: &[&str]) -> Result<Self> {
         let mut sources = sources(&state.folder)?;
         sources.retain(|path, _| !elsewhere.iter().any(|folder| path.starts_with(folder)));
         let inputs = json!({"variables": variables, "sources": sources, "terraform": state.program.version});
         let digest = sha256(inputs.to_string().as_bytes()).hex;
-        Ok(Self { name: name.to_owned(), state, variables, digest, adoptable: Vec::new() })
+        let (adoptable, destroyable) = (Vec::new(), stacks.destroyable.clone());
+        Ok(Self {
+            name: name.to_owned(),
+            state,
+            variables,
+            digest,
+            sealed: false,
+            adoptable,
+            destroyable,
+            aws: &stacks.aws,
+        })
     }
 
-    /// Lets the outputs tell the digest. Terraform saves an output that refers to no resource also when an apply has failed, so
-    /// this alone does not prove that everything was applied.
+    /// Lets the outputs tell the digest, so that the state of one run is told from that of another.
     fn sealed(mut self) -> Self {
         self.variables["inputs_digest"] = json!(self.digest);
+        self.sealed = true;
         self
     }
 
@@ -152,20 +192,15 @@ impl<'a> Stack<'a> {
         &self.digest
     }
 
-    pub(crate) fn held(&self) -> Result<Held> {
-        Held::of(&self.state)
-    }
-
-    /// Why it is to be applied; `None` where nothing has changed. `exists` asks AWS for what the state tells of.
-    fn due(&self, held: &Held, refresh: bool, exists: impl FnOnce() -> Result<bool>) -> Result<Option<Due>> {
-        let why = match held.digest() {
+    /// Why it is to be applied; `None` where nothing has changed. `found` asks AWS for what the state tells of.
+    fn why(&self, held: &Held, refresh: bool, found: impl FnOnce() -> Result<Option<Why>>) -> Result<Option<Why>> {
+        Ok(Some(match &held.digest {
             _ if refresh => Why::Asked,
-            None => Why::New,
-            Some(digest) if digest != self.digest() => Why::Changed,
-            Some(_) if !exists()? => Why::Missing,
-            Some(_) => return Ok(None),
-        };
-        Ok(Some(self.since(why)))
+            None if held.outputs.is_empty() => Why::New,
+            None => Why::Unfinished,
+            Some(digest) if *digest != self.digest => Why::Changed,
+            Some(_) => return found(),
+        }))
     }
 
     fn since(&self, why: Why) -> Due {
@@ -177,8 +212,34 @@ impl<'a> Stack<'a> {
         Ok(Plan { changes, plan })
     }
 
-    pub(crate) fn apply(&self) -> Result<()> {
-        self.state.apply(&self.variables, &self.adoptable)
+    /// Applies it, and gives what this very apply left, also where others apply at the same time.
+    pub(crate) fn apply(&self) -> Result<Held> {
+        let outputs = self.state.apply(&self.variables, &self.adoptable, &self.destroyable)?;
+        let held = Held { outputs, digest: Some(self.digest.clone()) };
+        if self.sealed
+            && let Err(error) = self.was_whole(&held)
+        {
+            let told = format!("the next run will apply again: {error:#}");
+            events::warn(&told, "where AWS forbids it, run `cargo xtask bootstrap` for this environment once more");
+        }
+        Ok(held)
+    }
+
+    /// Writes down that all was applied, unless somebody else has applied since.
+    fn was_whole(&self, held: &Held) -> Result<()> {
+        let (bucket, key) = (&self.state.place.bucket, &self.state.key);
+        let Some(text) = self.aws.object(bucket, key)? else { return Ok(()) };
+        let Some(snapshot) = terraform::Snapshot::read(&text) else { return Ok(()) };
+        if !snapshot.outputs.iter().filter(is_told).eq(held.outputs.iter().filter(is_told)) {
+            return Ok(());
+        }
+        let whole = Whole { digest: self.digest.clone(), lineage: snapshot.lineage, serial: snapshot.serial };
+        self.aws.put_object(bucket, &beside(key), &serde_json::to_string(&whole)?)
+    }
+
+    /// Takes these into the state as they are in AWS: address to id. The next apply then sees all that differs.
+    fn take_anew(&self, lost: &[(String, String)]) -> Result<()> {
+        self.state.take_anew(&self.variables, lost)
     }
 
     /// Destroys what it describes, and leaves an empty state.
@@ -187,24 +248,49 @@ impl<'a> Stack<'a> {
     }
 }
 
+/// What is sensitive, Terraform tells of an apply without its value, and belongs into no file.
+fn is_told((_, output): &(&String, &Output)) -> bool {
+    !output.sensitive
+}
+
+/// Where the word lies that all of a state was applied.
+fn beside(key: &str) -> String {
+    format!("{}.applied", key.trim_end_matches(".tfstate"))
+}
+
 impl Held {
-    fn of(state: &State<'_>) -> Result<Self> {
-        Self::parse(events::quietly("state", || state.outputs())?).context("cannot understand Terraform's outputs")
+    /// Reads the state where it lies: starting Terraform to ask for the outputs takes longer than all else of a deploy
+    /// with nothing to do. Terraform is asked where the format is a newer one.
+    fn of(stacks: &Stacks<'_>, state: &State<'_>) -> Result<Self> {
+        // The word first: a state that changes after it is another one.
+        let whole = stacks.aws.object(&state.place.bucket, &beside(&state.key))?;
+        let Some(text) = stacks.aws.object(&state.place.bucket, &state.key)? else { return Ok(Self::default()) };
+        let Some(snapshot) = terraform::Snapshot::read(&text) else {
+            let outputs = events::quietly("state", || state.outputs())?;
+            return Ok(Self { outputs, digest: None });
+        };
+        let whole = whole.and_then(|whole| serde_json::from_str::<Whole>(&whole).ok());
+        let is_of_it = |whole: &Whole| (&whole.lineage, whole.serial) == (&snapshot.lineage, snapshot.serial);
+        Ok(Self { digest: whole.filter(is_of_it).map(|whole| whole.digest), outputs: snapshot.outputs })
     }
 
-    /// Reads what `terraform output -json` wrote.
-    pub(crate) fn parse(json: Vec<u8>) -> Result<Self> {
-        Ok(Self { outputs: serde_json::from_slice(&json)?, json })
+    /// Reads what [`Held::json`] wrote.
+    pub(crate) fn parse(json: &[u8]) -> Result<Self> {
+        Ok(Self { outputs: serde_json::from_slice(json)?, digest: None })
+    }
+
+    /// In the form of `terraform output -json`, less what is sensitive: it is for a file.
+    pub(crate) fn json(&self) -> Result<Vec<u8>> {
+        let told: BTreeMap<_, _> = self.outputs.iter().filter(is_told).collect();
+        let mut json = serde_json::to_vec_pretty(&told)?;
+        json.push(b'\n');
+        Ok(json)
     }
 
     /// One output; `None` where there is none of this name.
     pub(crate) fn output<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
         let value = self.outputs.get(name).map(|output| T::deserialize(&output.value));
         value.transpose().with_context(|| format!("cannot understand Terraform's output `{name}`"))
-    }
-
-    fn digest(&self) -> Option<&str> {
-        self.outputs.get("inputs_digest")?.value.as_str()
     }
 }
 
@@ -214,12 +300,20 @@ mod tests {
 
     #[test]
     fn outputs_are_read_one_by_one() {
-        let held = Held::parse(br#"{"url": {"value": "https://a", "type": "string"}, "n": {"value": 1}}"#.to_vec());
+        let held = Held::parse(br#"{"url": {"value": "https://a", "type": "string"}, "n": {"value": 1}}"#);
         let held = held.expect("it is JSON");
         assert_eq!(held.output::<String>("url").expect("a text"), Some("https://a".to_owned()));
         assert_eq!(held.output::<String>("other").expect("nothing"), None);
         assert!(held.output::<String>("n").is_err());
-        assert_eq!(held.digest(), None);
-        assert!(Held::parse(b"[]".to_vec()).is_err());
+        assert_eq!(held.digest, None);
+        assert!(Held::parse(b"[]").is_err());
+    }
+
+    #[test]
+    fn what_is_sensitive_is_written_nowhere() {
+        let held =
+            Held::parse(br#"{"a": {"value": "told"}, "b": {"sensitive": true, "type": "string", "value": "kept"}}"#);
+        let json = String::from_utf8(held.expect("it is JSON").json().expect("it is written")).expect("text");
+        assert!(json.contains("told") && !json.contains("kept"), "{json}");
     }
 }

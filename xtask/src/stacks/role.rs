@@ -3,7 +3,7 @@
 use super::{Due, Stack, Stacks, Why};
 use crate::error::Hint;
 use crate::model::function::Function;
-use crate::model::role::{is_role_of, name_in, role_arn, role_name};
+use crate::model::role::{is_role_of, name_in, role_name};
 use crate::tools::aws::Aws;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ impl Role {
 
     /// What it is called in AWS, whether it is made already or not.
     pub(crate) fn arn(&self, stacks: &Stacks<'_>) -> String {
-        role_arn(stacks.environment.account(), &stacks.environment.project, &self.name)
+        stacks.iam(&format!("role/{}/{}", stacks.environment.project, self.name))
     }
 
     pub(crate) fn stack<'a>(&self, stacks: &'a Stacks<'_>) -> Result<Stack<'a>> {
@@ -47,7 +47,7 @@ impl Role {
         variables["policy"] = json!(self.policy);
         variables["permissions_boundary"] = json!(stacks.boundary());
         let state = stacks.state(FOLDER, &format!("{STATES}{}", self.name));
-        Ok(Stack::new(&format!("role {}", self.name), state, variables, &[])?.adopting([
+        Ok(Stack::new(stacks, &format!("role {}", self.name), state, variables, &[])?.adopting([
             ("aws_iam_role.this".to_owned(), self.name.clone()),
             ("aws_iam_role_policy.this".to_owned(), format!("{}:permissions", self.name)),
         ]))
@@ -78,8 +78,8 @@ pub(crate) fn standing(stacks: &Stacks<'_>, aws: &Aws, function: &str) -> Result
 
 /// The names of the roles that versions of a function, or `$LATEST`, run with.
 pub(crate) fn in_use(aws: &Aws, lambda: &str) -> Result<BTreeSet<String>> {
-    let arns = aws.versions(lambda)?.into_iter().map(|published| published.role_arn);
-    Ok(arns.chain(aws.latest_role(lambda)?).map(|arn| name_in(&arn).to_owned()).collect())
+    let arns = aws.versions(lambda)?.into_iter().map(|published| published.content.role_arn);
+    Ok(arns.chain(aws.latest(lambda)?.map(|latest| latest.role_arn)).map(|arn| name_in(&arn).to_owned()).collect())
 }
 
 /// Deletes a role, and then its state: a run that was killed between the two finds the state and completes.

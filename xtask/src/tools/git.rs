@@ -58,6 +58,31 @@ impl Git {
         commit.summary().ok().flatten().map(str::to_owned)
     }
 
+    /// The whole id of a commit that is here, from its beginning.
+    pub(crate) fn whole(&self, commit: &str) -> Option<String> {
+        self.0.find_commit_by_prefix(commit).ok().map(|commit| commit.id().to_string())
+    }
+
+    /// Makes a folder a work tree of a commit, as it was committed. One that is there already is used again, with what was
+    /// built in it.
+    pub(crate) fn work_tree(&self, commit: &str, folder: &Path) -> Result<()> {
+        let root = self.0.workdir().unwrap_or_else(|| self.0.path());
+        let git = |arguments: &[&str]| Tool::new("git").args(arguments.iter().copied());
+        if folder.join(".git").exists() {
+            let back = git(&["reset", "--hard", "--quiet", commit]).run(folder);
+            if back.is_ok() && git(&["clean", "-d", "--force", "--quiet"]).run(folder).is_ok() {
+                return Ok(());
+            }
+        }
+        // What a kill, or somebody with `rm`, has left of one.
+        if folder.exists() {
+            std::fs::remove_dir_all(folder).with_context(|| format!("cannot remove `{}`", folder.display()))?;
+        }
+        git(&["worktree", "prune"]).run(root)?;
+        git(&["worktree", "add", "--detach", "--quiet"]).args([folder.as_os_str()]).args([commit]).run(root)?;
+        Ok(())
+    }
+
     /// The branches of the remote `origin`. The git program asks, since it knows the user's keys and helpers; libgit2 is
     /// built without network transports.
     ///

@@ -17,6 +17,8 @@ pub(crate) struct Tool {
     pub(crate) arguments: Vec<OsString>,
     pub(crate) environment: Vec<(OsString, OsString)>,
     pub(crate) without: Vec<OsString>,
+    /// A line of its standard output for a person.
+    told: fn(&str) -> String,
 }
 
 /// What a tool that ran to its end left.
@@ -36,7 +38,13 @@ impl Finished {
 
 impl Tool {
     pub(crate) fn new(program: impl Into<OsString>) -> Self {
-        Self { program: program.into(), arguments: Vec::new(), environment: Vec::new(), without: Vec::new() }
+        Self {
+            program: program.into(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            without: Vec::new(),
+            told: str::to_owned,
+        }
     }
 
     pub(crate) fn args<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
@@ -55,6 +63,12 @@ impl Tool {
     /// Takes a variable of ours away.
     pub(crate) fn without(mut self, name: impl Into<OsString>) -> Self {
         self.without.push(name.into());
+        self
+    }
+
+    /// Tells the lines of its standard output in other words, as it is made for programs.
+    pub(crate) fn telling(mut self, told: fn(&str) -> String) -> Self {
+        self.told = told;
         self
     }
 
@@ -104,8 +118,8 @@ impl Tool {
             started(*id);
         }
         let (stdout, stderr) = thread::scope(|scope| {
-            let stdout = scope.spawn(|| lines(stdout));
-            let stderr = lines(stderr);
+            let stdout = scope.spawn(|| lines(stdout, self.told));
+            let stderr = lines(stderr, str::to_owned);
             (
                 stdout.join().unwrap_or_else(|_| Err(io::Error::other("the thread that reads its output panicked"))),
                 stderr,
@@ -158,14 +172,14 @@ impl Tool {
 }
 
 /// Reads to the end, and tells each line when it is whole.
-fn lines(output: impl Read) -> io::Result<Vec<u8>> {
+fn lines(output: impl Read, told: fn(&str) -> String) -> io::Result<Vec<u8>> {
     let (mut output, mut all) = (BufReader::new(output), Vec::new());
     loop {
         let start = all.len();
         if output.read_until(b'\n', &mut all)? == 0 {
             return Ok(all);
         }
-        events::tool(String::from_utf8_lossy(&all[start..]).trim_end());
+        events::tool(&told(String::from_utf8_lossy(&all[start..]).trim_end()));
     }
 }
 

@@ -5,6 +5,7 @@ use crate::common::fixture::{BILLING, LOCAL_ACCOUNT, ORDERS, PRODUCTION, WORD};
 use crate::common::life::API;
 use crate::common::report::{facts, functions, of};
 use crate::common::{Checkout, Ran, post, run, send};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -69,13 +70,87 @@ fn from_the_first_deploy_on() {
     a_module_more(&checkout);
     let second = a_change_on_main(&checkout);
     a_branch_of_its_own(&checkout);
+    a_url_of_a_branch(&checkout);
     branches_with_illegal_names(&checkout);
     a_smoke_test_that_fails(&checkout);
     merged_back(&checkout);
     permissions_are_frozen(&checkout);
     an_older_commit(&checkout, &second);
     kept_over_a_restart(&checkout);
+    changed_by_hand(&checkout);
+    a_table_of_a_branch(&checkout);
     a_branch_that_is_over(&checkout);
+}
+
+/// Somebody changes `$LATEST` in AWS's console, from which the next version would be published.
+fn changed_by_hand(checkout: &Checkout) {
+    let latest = || {
+        let path = format!("{API}/{ORDERS}/configuration");
+        let (_, found) = send(&endpoint(checkout), "GET", &path, &[], "");
+        let found: Value = serde_json::from_str(&found).expect("JSON");
+        json!([found["MemorySize"], found["CodeSha256"]])
+    };
+    checkout.run(&["deploy", "--allow-older"]);
+    let (word, before) = (call(checkout, ORDERS, PRODUCTION)["word"].clone(), latest());
+    let put = |what: &str, body: &str| {
+        let (status, answer) = send(&endpoint(checkout), "PUT", &format!("{API}/{ORDERS}/{what}"), &[], body);
+        assert_eq!(status, 200, "{answer}");
+        assert_ne!(latest(), before, "it was changed");
+    };
+    let foreign = checkout.path("target/lambda/billing/lambda.zip");
+    let foreign = BASE64_STANDARD.encode(std::fs::read(foreign).expect("a package"));
+    for (what, body, words) in [
+        ("configuration", r#"{"MemorySize":512}"#.to_owned(), "AWS has something else than was applied"),
+        ("code", json!({ "ZipFile": foreign }).to_string(), "it is published again"),
+    ] {
+        put(what, &body);
+        let foreseen = checkout.run(&["apply", "--dry-run"]);
+        assert!(foreseen.stdout.contains("AWS has something else than was applied"), "{foreseen}");
+        let ran = checkout.run(&["deploy"]);
+        assert_eq!(ran.code, Some(0), "{ran}");
+        assert!(format!("{}{}", foreseen.stdout, ran.stderr).contains(words), "{ran}");
+        assert_eq!(latest(), before, "{ran}");
+        assert_eq!(call(checkout, ORDERS, PRODUCTION)["word"], word, "{ran}");
+        let again = checkout.run(&["deploy"]);
+        assert!(again.stderr.contains("nothing has changed"), "{again}");
+    }
+}
+
+/// A branch adds a table; another one, which does not know it, must not take it away with all that is in it.
+fn a_table_of_a_branch(checkout: &Checkout) {
+    let items = |target: &str, body: Value| {
+        let target = format!("DynamoDB_20120810.{target}");
+        let headers = [("X-Amz-Target", target.as_str()), ("Content-Type", "application/x-amz-json-1.0")];
+        let (status, answer) = send(&endpoint(checkout), "POST", "/", &headers, &body.to_string());
+        (status, serde_json::from_str::<Value>(&answer).unwrap_or_default())
+    };
+    let held = || items("Scan", json!({"TableName": "orders"})).1["Count"].clone();
+    checkout.git(&["checkout", "--quiet", "-b", "with-a-table"]);
+    checkout.write(
+        "terraform/table.tf",
+        r#"resource "aws_dynamodb_table" "orders" {
+  name         = "orders"
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = "id"
+
+  attribute {
+    name = "id"
+    type = "S"
+  }
+}
+"#,
+    );
+    checkout.commit("A table");
+    deploy(checkout);
+    assert_eq!(items("PutItem", json!({"TableName": "orders", "Item": {"id": {"S": "1"}}})).0, 200);
+    checkout.git(&["checkout", "--quiet", PRODUCTION]);
+    let before = checkout.aliases(ORDERS);
+    let address = "aws_dynamodb_table.orders";
+    checkout.run(&["deploy"]).fails_with(&["nothing was applied", address, &format!("--allow-destroy '{address}'")]);
+    assert_eq!((held(), checkout.aliases(ORDERS)), (json!(1), before));
+    let ran = checkout.run(&["deploy", "--allow-destroy", address]);
+    assert_eq!(ran.code, Some(0), "{ran}");
+    assert_eq!(held(), Value::Null, "the table is gone");
 }
 
 /// With everything in the environment that could lead to a real account, or to nowhere.
@@ -181,6 +256,37 @@ fn a_branch_of_its_own(checkout: &Checkout) {
     says(checkout, "feature-123", THIRD);
     says(checkout, PRODUCTION, SECOND);
     assert_eq!(checkout.production(ORDERS), json!(["2", ["1"]]), "a branch does not touch production");
+}
+
+/// A branch's own URL is opened, narrowed and closed; what was not said again stays as it is.
+fn a_url_of_a_branch(checkout: &Checkout) {
+    let in_aws = || {
+        let (found, config) = send(
+            &endpoint(checkout),
+            "GET",
+            &format!("/2021-10-31/functions/{ORDERS}/url?Qualifier=feature-123"),
+            &[],
+            "",
+        );
+        let config: Value = serde_json::from_str(&config).unwrap_or_default();
+        let (_, policy) =
+            send(&endpoint(checkout), "GET", &format!("{API}/{ORDERS}/policy?Qualifier=feature-123"), &[], "");
+        let policy: Value = serde_json::from_str(&policy).unwrap_or_default();
+        let open = policy["Policy"].as_str().is_some_and(|policy| policy.contains("public-"));
+        json!([found == 200, config["AuthType"], open])
+    };
+    for (asked, seen, told) in [
+        (vec!["deploy", "--url=public"], json!([true, "NONE", true]), json!(true)),
+        (vec!["deploy"], json!([true, "NONE", true]), json!(true)),
+        (vec!["deploy", "--url"], json!([true, "AWS_IAM", false]), json!(false)),
+        (vec!["deploy", "--url=public"], json!([true, "NONE", true]), json!(true)),
+        (vec!["deploy", "--url=none"], json!([false, null, false]), Value::Null),
+        (vec!["deploy"], json!([false, null, false]), Value::Null),
+    ] {
+        let deployed = of(&checkout.json(&asked), ORDERS);
+        assert_eq!((in_aws(), &deployed["url_is_public"]), (seen, &told), "{asked:?}: {deployed}");
+        assert_eq!(deployed["url"].is_string(), told.is_boolean(), "{asked:?}: {deployed}");
+    }
 }
 
 fn branches_with_illegal_names(checkout: &Checkout) {

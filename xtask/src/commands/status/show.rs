@@ -31,7 +31,7 @@ impl fmt::Display for Report {
             for published in &versions[..versions.len().min(MOST)] {
                 let (version, age) = (published.version.to_string(), age(now(), &published.last_modified));
                 let size = ui::bytes(u64::try_from(published.code_size).unwrap_or(0));
-                let code = cut(&published.code_sha256, columns.saturating_sub(27));
+                let code = cut(&published.content.code_sha256, columns.saturating_sub(27));
                 writeln!(f, "  {version:<7}  {age:<4}  {size:<7}  {code}")?;
             }
             if versions.len() > MOST {

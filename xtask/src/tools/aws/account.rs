@@ -47,7 +47,7 @@ impl Account {
         let sdk = runtime.block_on(defaults.no_credentials().load());
         let partition = Partition::of(&settings.region).name;
         let role = format!("arn:{partition}:iam::{}:role/{role}", settings.account_id);
-        let found = exchange(&runtime, &sdk, &role, token)?;
+        let found = exchange(runtime, &sdk, &role, token)?;
         let expiry = SystemTime::try_from(found.expiration).ok();
         let (id, secret, session) = (found.access_key_id, found.secret_access_key, found.session_token);
         let credentials = Credentials::new(&id, &secret, Some(session.clone()), expiry, "CircleCI");

@@ -66,6 +66,17 @@ impl Aws {
         }
     }
 
+    /// What an object holds; `None` where there is none, or no bucket yet.
+    pub(crate) fn object(&self, bucket: &str, key: &str) -> Result<Option<String>> {
+        found(&format!("cannot read `{key}` in bucket `{bucket}`"), self.s3("GET", bucket, key, ""))
+    }
+
+    /// Writes an object.
+    pub(crate) fn put_object(&self, bucket: &str, key: &str, body: &str) -> Result<()> {
+        let answer = self.s3("PUT", bucket, key, body);
+        answer.map(drop).map_err(|error| failed(&format!("cannot write `{key}` to bucket `{bucket}`"), &error))
+    }
+
     /// Deletes an object; nothing to do where there is none.
     pub(crate) fn delete_object(&self, bucket: &str, key: &str) -> Result<()> {
         found(&format!("cannot delete `{key}` from bucket `{bucket}`"), self.s3("DELETE", bucket, key, ""))?;

@@ -17,7 +17,7 @@ pub(crate) use versions::{Published, Storage, seconds_since_epoch};
 
 use crate::error::with_hint;
 use crate::tools::{http, local::Local};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use aws_config::SdkConfig;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::retry::RetryConfig;
@@ -26,7 +26,10 @@ use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region, SharedCredent
 use aws_sdk_lambda::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_lambda::operation::RequestId;
 use std::error::Error;
+use std::io;
+use std::sync::LazyLock;
 use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
 
 /// One attempt; a function itself may take up to 15 minutes, but a smoke test that takes a minute has failed.
 const ATTEMPT: Duration = Duration::from_secs(60);
@@ -38,7 +41,7 @@ const ATTEMPTS: u32 = 6;
 /// A client of one account and region.
 #[derive(Debug)]
 pub(crate) struct Aws {
-    runtime: tokio::runtime::Runtime,
+    runtime: &'static Runtime,
     sdk: SdkConfig,
     lambda: Client,
 }
@@ -81,8 +84,12 @@ impl Aws {
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the SDK's runtime")
+/// One for the whole process: a connection lives on the runtime that made it, and clients of one account share theirs. On
+/// a runtime that nobody waits on any more, the answer to a request would never be read.
+fn runtime() -> Result<&'static Runtime> {
+    static RUNTIME: LazyLock<io::Result<Runtime>> =
+        LazyLock::new(|| Builder::new_current_thread().enable_all().build());
+    RUNTIME.as_ref().map_err(|error| anyhow!("cannot start the SDK's runtime: {error}"))
 }
 
 fn retries() -> RetryConfig {

@@ -1,6 +1,7 @@
 //! Versions: reading and invoking them, and the storage that they fill.
 
 use super::{Aws, code, failed};
+use crate::model::content::{Configuration, Content, environment_sha256};
 use crate::model::smoke::Answer;
 use crate::model::version::Version;
 use anyhow::Result;
@@ -8,6 +9,7 @@ use aws_sdk_lambda::Config;
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::timeout::TimeoutConfig;
 use aws_sdk_lambda::error::SdkError;
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::operation::invoke::{InvokeError, InvokeOutput};
 use aws_sdk_lambda::primitives::{Blob, DateTimeFormat};
 use aws_sdk_lambda::types::{AccountLimit, AccountUsage, FunctionConfiguration, LogType};
@@ -25,13 +27,12 @@ const SIDE_BY_SIDE: usize = 10;
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Published {
     pub(crate) version: Version,
-    /// SHA-256 of the package, in base64.
-    pub(crate) code_sha256: String,
+    #[serde(flatten)]
+    pub(crate) content: Content,
     /// Bytes.
     pub(crate) code_size: i64,
     /// ISO 8601.
     pub(crate) last_modified: String,
-    pub(crate) role_arn: String,
     /// ARN of the dead-letter target; empty for none.
     #[serde(skip)]
     pub(crate) dead_letters: String,
@@ -52,18 +53,7 @@ impl Aws {
     pub(crate) fn version(&self, lambda: &str, version: Version) -> Result<Option<Published>> {
         let call = self.lambda.get_function_configuration().function_name(lambda).qualifier(version.to_string());
         match self.runtime.block_on(call.send()) {
-            Ok(found) => {
-                let state = found.state().map_or("Active", |state| state.as_str()).to_owned();
-                let read = FunctionConfiguration::builder()
-                    .set_version(found.version)
-                    .set_code_sha256(found.code_sha256)
-                    .code_size(found.code_size)
-                    .set_last_modified(found.last_modified)
-                    .set_role(found.role)
-                    .set_dead_letter_config(found.dead_letter_config)
-                    .build();
-                Ok(published(read).map(|published| Published { state, ..published }))
-            }
+            Ok(found) => Ok(published(listed(found))),
             Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(None),
             Err(error) => Err(failed(&format!("cannot read version {version} of `{lambda}`"), &error)),
         }
@@ -83,10 +73,10 @@ impl Aws {
         }
     }
 
-    /// The ARN of the role that `$LATEST` runs with: what the next version is published from.
-    pub(crate) fn latest_role(&self, lambda: &str) -> Result<Option<String>> {
+    /// What the next version is published from: `$LATEST`.
+    pub(crate) fn latest(&self, lambda: &str) -> Result<Option<Content>> {
         match self.runtime.block_on(self.lambda.get_function_configuration().function_name(lambda).send()) {
-            Ok(found) => Ok(found.role),
+            Ok(found) => Ok(Some(content(&listed(found)))),
             Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(None),
             Err(error) => Err(failed(&format!("cannot read `$LATEST` of `{lambda}`"), &error)),
         }
@@ -146,14 +136,49 @@ fn refused(lambda: &str, qualifier: &str, error: &SdkError<InvokeError>) -> anyh
     failed(&format!("cannot invoke `{lambda}:{qualifier}`"), error)
 }
 
+/// The same in the form in which versions are listed.
+fn listed(found: GetFunctionConfigurationOutput) -> FunctionConfiguration {
+    FunctionConfiguration::builder()
+        .set_version(found.version)
+        .set_code_sha256(found.code_sha256)
+        .code_size(found.code_size)
+        .set_last_modified(found.last_modified)
+        .set_role(found.role)
+        .set_memory_size(found.memory_size)
+        .set_timeout(found.timeout)
+        .set_architectures(found.architectures)
+        .set_runtime(found.runtime)
+        .set_handler(found.handler)
+        .set_environment(found.environment)
+        .set_dead_letter_config(found.dead_letter_config)
+        .set_state(found.state)
+        .build()
+}
+
+fn content(found: &FunctionConfiguration) -> Content {
+    let variables = found.environment().and_then(|environment| environment.variables());
+    let variables = variables.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect();
+    Content {
+        code_sha256: found.code_sha256().unwrap_or_default().to_owned(),
+        role_arn: found.role().unwrap_or_default().to_owned(),
+        configuration: Configuration {
+            memory_size: found.memory_size().unwrap_or_default(),
+            timeout: found.timeout().unwrap_or_default(),
+            architectures: found.architectures().iter().map(|architecture| architecture.as_str().to_owned()).collect(),
+            runtime: found.runtime().map(|runtime| runtime.as_str().to_owned()).unwrap_or_default(),
+            handler: found.handler().unwrap_or_default().to_owned(),
+            environment_sha256: environment_sha256(&variables),
+        },
+    }
+}
+
 fn published(found: FunctionConfiguration) -> Option<Published> {
     Some(Published {
         // `$LATEST` is no number, so it is left out here.
-        version: found.version?.parse().ok()?,
-        code_sha256: found.code_sha256.unwrap_or_default(),
+        version: found.version()?.parse().ok()?,
+        content: content(&found),
         code_size: found.code_size,
         last_modified: found.last_modified.unwrap_or_default(),
-        role_arn: found.role.unwrap_or_default(),
         dead_letters: found.dead_letter_config.and_then(|config| config.target_arn).unwrap_or_default(),
         state: found.state.map_or_else(|| "Active".to_owned(), |state| state.as_str().to_owned()),
     })

@@ -35,6 +35,13 @@ impl Life {
         life
     }
 
+    /// One function more.
+    pub(crate) fn add(&self, function: &str) {
+        self.checkout.add_function(function);
+        self.checkout.commit("A function more");
+        self.make(function);
+    }
+
     /// A function that the local AWS does not have yet.
     fn make(&self, function: &str) {
         let body = json!({

@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
+use tempfile::TempDir;
 
 /// Longer than any command waits for anything: a lock of Terraform's state for five minutes.
 const PATIENCE: Duration = Duration::from_secs(900);
@@ -40,7 +41,13 @@ impl Stage {
 
     /// Runs a command on environment `dev`. One that does not end is killed, and has no exit code.
     pub(crate) fn run(&self, line: &str) -> Ran {
+        self.run_in(&self.checkout.path(""), line)
+    }
+
+    /// The same in another clone.
+    pub(crate) fn run_in(&self, folder: &Path, line: &str) -> Ran {
         let mut command = self.checkout.command(&line.split(' ').collect::<Vec<_>>());
+        command.current_dir(folder);
         command.env("DEPLOY_ENV", "dev").env("AWS_ENDPOINT_URL", self.proxy.endpoint());
         command.env("AWS_ACCESS_KEY_ID", DEV_ACCOUNT).env("AWS_SECRET_ACCESS_KEY", "any");
         // Into files: nobody has to read while it runs, however much it says.
@@ -65,6 +72,16 @@ impl Stage {
         self.running.store(0, Ordering::SeqCst);
         let read = |path| String::from_utf8_lossy(&fs::read(path).expect("a file")).into_owned();
         Ran { code, stdout: read(stdout), stderr: read(stderr), line: format!("xtask {line}") }
+    }
+
+    /// A clone as another laptop has it, but for the tools, which take half a minute to install.
+    pub(crate) fn another_clone(&self) -> TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        self.checkout.git(&["clone", "--quiet", ".", folder.path().to_str().expect("a path in UTF-8")]);
+        fs::create_dir_all(folder.path().join("target")).expect("a folder");
+        let tools = workspace().join("target/tools");
+        std::os::unix::fs::symlink(tools, folder.path().join("target/tools")).expect("a link to the tools");
+        folder
     }
 
     #[track_caller]
@@ -135,7 +152,7 @@ impl Stage {
     }
 
     /// A call to the account, past the proxy.
-    fn ask(&self, service: &str, method: &str, path: &str, body: &str) -> (u16, String) {
+    pub(crate) fn ask(&self, service: &str, method: &str, path: &str, body: &str) -> (u16, String) {
         let scope = format!("{DEV_ACCOUNT}/20260101/{REGION}/{service}/aws4_request");
         let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none");
         let form = ("Content-Type", "application/x-www-form-urlencoded");

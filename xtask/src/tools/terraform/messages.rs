@@ -1,0 +1,138 @@
+//! What Terraform says with `-json`, one message a line
+//! (<https://developer.hashicorp.com/terraform/internals/machine-readable-ui>), and as a person reads it.
+
+use super::Outputs;
+use serde::Deserialize;
+
+/// All that one run said.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// Every message, a line or more each.
+    pub(super) text: String,
+    pub(super) errors: Vec<Diagnostic>,
+    /// Addresses of what the plan deletes, or replaces by another.
+    pub(super) destroyed: Vec<String>,
+    /// The outputs that the run left.
+    pub(super) outputs: Outputs,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Diagnostic {
+    severity: String,
+    pub(super) summary: String,
+    #[serde(default)]
+    detail: String,
+    /// Of the resource that it is about.
+    pub(super) address: Option<String>,
+    range: Option<Range>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Range {
+    filename: String,
+    start: Position,
+}
+
+#[derive(Debug, Deserialize)]
+struct Position {
+    line: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Message {
+    #[serde(rename = "@message")]
+    text: String,
+    #[serde(rename = "type")]
+    kind: String,
+    diagnostic: Option<Diagnostic>,
+    change: Option<Change>,
+    #[serde(default)]
+    outputs: Outputs,
+}
+
+#[derive(Debug, Deserialize)]
+struct Change {
+    resource: Resource,
+    action: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Resource {
+    addr: String,
+}
+
+impl Said {
+    pub(super) fn read(stdout: &[u8]) -> Self {
+        let mut said = Self::default();
+        for line in String::from_utf8_lossy(stdout).lines() {
+            said.text.push_str(&readable(line));
+            said.text.push('\n');
+            let Ok(message) = serde_json::from_str::<Message>(line) else { continue };
+            said.errors.extend(message.diagnostic.filter(|diagnostic| diagnostic.severity == "error"));
+            match (message.kind.as_str(), message.change) {
+                ("planned_change", Some(change)) if matches!(&*change.action, "delete" | "replace") => {
+                    said.destroyed.push(change.resource.addr);
+                }
+                // A plan tells of outputs too, before they have values; the last word counts.
+                ("outputs", _) => said.outputs = message.outputs,
+                _ => {}
+            }
+        }
+        said
+    }
+}
+
+impl Diagnostic {
+    /// As Terraform prints it without `-json`.
+    pub(super) fn text(&self) -> String {
+        let kind = if self.severity == "error" { "Error" } else { "Warning" };
+        let mut text = format!("{kind}: {}", self.summary);
+        if let Some(address) = &self.address {
+            text.push_str(&format!("\n  with {address},"));
+        }
+        if let Some(Range { filename, start }) = &self.range {
+            text.push_str(&format!("\n  on {filename} line {}:", start.line));
+        }
+        if !self.detail.is_empty() {
+            text.push_str(&format!("\n{}", self.detail));
+        }
+        text
+    }
+}
+
+/// A line of Terraform's for a person; what is no message stays as it is.
+pub(super) fn readable(line: &str) -> String {
+    match serde_json::from_str::<Message>(line) {
+        Ok(Message { diagnostic: Some(diagnostic), .. }) => diagnostic.text(),
+        Ok(message) => message.text,
+        Err(_) => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_matters_and_keeps_the_rest_readable() {
+        let said = Said::read(
+            br#"Warning: no JSON
+{"@level":"info","@message":"Terraform 1.11.4","type":"version"}
+{"@message":"a: Drift","type":"resource_drift","change":{"resource":{"addr":"a.drifted"},"action":"delete"}}
+{"@message":"a: Plan to create","type":"planned_change","change":{"resource":{"addr":"a.made"},"action":"create"}}
+{"@message":"a: Plan to delete","type":"planned_change","change":{"resource":{"addr":"a.gone"},"action":"delete"}}
+{"@message":"a: Plan to replace","type":"planned_change","change":{"resource":{"addr":"a.other"},"action":"replace"}}
+{"@message":"Outputs: 1","type":"outputs","outputs":{"n":{"sensitive":false,"action":"create"}}}
+{"@level":"warn","@message":"Warning: old","type":"diagnostic","diagnostic":{"severity":"warning","summary":"old","detail":""}}
+{"@level":"error","@message":"Error: no","type":"diagnostic","diagnostic":{"severity":"error","summary":"no","detail":"Because.","address":"a.b","range":{"filename":"main.tf","start":{"line":3,"column":1,"byte":1}}}}
+{"@message":"Outputs: 1","type":"outputs","outputs":{"n":{"sensitive":false,"type":"number","value":1}}}
+"#,
+        );
+        assert_eq!(said.destroyed, ["a.gone", "a.other"]);
+        assert_eq!(said.outputs["n"].value, 1);
+        assert_eq!(said.errors.len(), 1);
+        assert_eq!(said.errors[0].text(), "Error: no\n  with a.b,\n  on main.tf line 3:\nBecause.");
+        assert!(said.text.starts_with("Warning: no JSON\nTerraform 1.11.4\n"), "{}", said.text);
+        assert!(said.text.contains("Warning: old\nError: no\n  with a.b"), "{}", said.text);
+    }
+}

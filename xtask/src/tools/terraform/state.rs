@@ -1,0 +1,372 @@
+//! One state: what it holds, what would change, and changing it, whatever became of the run before.
+
+use super::lock::{Holder, ORPHAN, Running};
+use super::messages::{Said, readable};
+use super::{Outputs, Program, sources};
+use crate::error::{Hint, bail_hint, with_hint};
+use crate::model::package::sha256;
+use crate::tools::process::{Finished, Tool};
+use crate::tools::{events, files};
+use anyhow::{Context, Result, anyhow};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long to wait for another run that holds the state.
+const LOCK: Duration = Duration::from_secs(300);
+/// How often a plan is made anew because others applied in between.
+const PLANS: usize = 20;
+
+/// Where states lie, and how Terraform is to reach AWS.
+pub(crate) struct Place {
+    pub(crate) bucket: String,
+    pub(crate) region: String,
+    /// Whether something else than AWS answers for it.
+    pub(crate) emulated: bool,
+    /// Variables of the environment to take away.
+    pub(crate) without: Vec<OsString>,
+    /// Variables of the environment to set.
+    pub(crate) with: Vec<(&'static str, String)>,
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Secrets are not for printing.
+        f.debug_struct("Place").field("bucket", &self.bucket).finish_non_exhaustive()
+    }
+}
+
+/// What an apply may destroy.
+#[derive(Debug, Clone)]
+pub(crate) enum Destroyable {
+    /// What can be made again from what is described.
+    Anything,
+    /// These addresses.
+    Named(Vec<String>),
+}
+
+/// What a state holds, as far as a run wants to know without Terraform.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Snapshot {
+    version: u64,
+    pub(crate) lineage: String,
+    pub(crate) serial: u64,
+    pub(crate) outputs: Outputs,
+}
+
+impl Snapshot {
+    /// `None` where it is of another format than this knows.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        serde_json::from_str::<Self>(text).ok().filter(|snapshot| snapshot.version == 4)
+    }
+}
+
+/// A saved plan. It holds the variables, as the file that they are given in does; it is of no use twice.
+#[derive(Debug)]
+struct PlanFile(PathBuf);
+
+impl PlanFile {
+    fn path(&self) -> &PathBuf {
+        &self.0
+    }
+}
+
+impl Drop for PlanFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// One state in the bucket, and the folder of what it is the state of.
+#[derive(Debug)]
+pub(crate) struct State<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) place: &'a Place,
+    /// The folder of the `*.tf` files.
+    pub(crate) folder: PathBuf,
+    /// Our own for this state, under `target/terraform/<environment>`.
+    pub(crate) data: PathBuf,
+    /// The state's key in the bucket.
+    pub(crate) key: String,
+}
+
+impl State<'_> {
+    /// What the last apply left; nothing where nothing was ever applied.
+    pub(crate) fn outputs(&self) -> Result<Outputs> {
+        let _lock = self.lock()?;
+        self.init()?;
+        let json = self.tool(&["output", "-json", "-no-color"]).run(&self.folder)?;
+        serde_json::from_slice(&json).context("cannot understand Terraform's outputs")
+    }
+
+    /// Whether an apply would change anything, and Terraform's own words for it. It writes nothing, so it neither takes
+    /// nor waits for the state's lock.
+    pub(crate) fn plan(&self, variables: &Value) -> Result<(bool, String)> {
+        let _lock = self.lock()?;
+        self.init()?;
+        let file = self.variables(variables)?;
+        let tool = self.tool(&["plan", "-no-color", "-detailed-exitcode", "-lock=false"]).args([file]);
+        let finished = tool.finish(&self.folder)?;
+        let text = String::from_utf8_lossy(&finished.stdout).into_owned();
+        match finished.code {
+            Some(0) => Ok((false, text)),
+            Some(2) => Ok((true, text)),
+            _ => Err(tool.failure(&finished)),
+        }
+    }
+
+    /// Applies, and gives the outputs of this very apply, whatever others apply meanwhile. A run that was killed before is
+    /// waited for, its lock is broken, and what it made but did not write down is adopted if it is among the `adoptable`:
+    /// address to id.
+    ///
+    /// # Errors
+    /// Among others: it would destroy what is not `destroyable`.
+    pub(crate) fn apply(
+        &self,
+        variables: &Value,
+        adoptable: &[(String, String)],
+        destroyable: &Destroyable,
+    ) -> Result<Outputs> {
+        let _lock = self.lock()?;
+        self.init()?;
+        let file = self.variables(variables)?;
+        let mut killed = Running::orphan(&self.note())?;
+        let mut adopted = Vec::new();
+        if killed.is_some() {
+            // It may have made what it could not write down any more. The provider would spend minutes on making a
+            // function twice before it says so.
+            let known = self.known()?;
+            for (address, id) in adoptable.iter().filter(|(address, _)| !known.contains(address)) {
+                if self.import(&file, address, id, &mut killed)?.success() {
+                    adopted.push(address);
+                }
+            }
+        }
+        let mut plans = 1;
+        // Each round adopts one thing more, or follows an apply of somebody else, so it ends.
+        loop {
+            let plan = self.planned(&file, destroyable)?;
+            let tool = self.tool(&["apply", "-json"]).args([plan.path()]).telling(readable);
+            let finished = self.change(&tool, &mut killed)?;
+            self.forget(&finished);
+            let said = Said::read(&finished.stdout);
+            if finished.success() {
+                return Ok(said.outputs);
+            }
+            // Somebody applied since the plan was made.
+            if said.errors.iter().any(|error| error.summary == "Saved plan is stale") && plans < PLANS {
+                plans += 1;
+                continue;
+            }
+            let is_made = |address: &str| {
+                let mut errors = said.errors.iter().filter(|error| error.address.as_deref() == Some(address));
+                errors.any(|error| already_exists(&error.text()))
+            };
+            let next = adoptable.iter().find(|(address, _)| is_made(address) && !adopted.contains(&address));
+            let Some((address, id)) = next else { return Err(failure(&tool, finished, said)) };
+            if !self.import(&file, address, id, &mut killed)?.success() {
+                return Err(failure(&tool, finished, said));
+            }
+            adopted.push(address);
+        }
+    }
+
+    /// Takes these out of the state, and in again as they are in AWS: address to id.
+    pub(crate) fn take_anew(&self, variables: &Value, lost: &[(String, String)]) -> Result<()> {
+        let _lock = self.lock()?;
+        self.init()?;
+        let file = self.variables(variables)?;
+        let mut killed = Running::orphan(&self.note())?;
+        for (address, id) in lost {
+            if self.known()?.contains(address) {
+                let tool = self.tool(&["state", "rm"]).args([address]);
+                let finished = self.change(&tool, &mut killed)?;
+                if !finished.success() {
+                    return Err(tool.failure(&finished));
+                }
+            }
+            // Where it cannot be taken in, the apply that follows says why, or adopts it.
+            self.import(&file, address, id, &mut killed)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the plan that is applied. It needs no lock: applying refuses a plan of a state that has changed since.
+    fn planned(&self, file: &str, destroyable: &Destroyable) -> Result<PlanFile> {
+        let plan = PlanFile(self.data.with_extension("tfplan"));
+        let out = format!("-out={}", plan.path().display());
+        let tool = self.tool(&["plan", "-json", "-lock=false", &out]).args([file]).telling(readable);
+        let finished = tool.finish(&self.folder)?;
+        let said = Said::read(&finished.stdout);
+        if !finished.success() {
+            return Err(failure(&tool, finished, said));
+        }
+        let Destroyable::Named(named) = destroyable else { return Ok(plan) };
+        let mut destroyed = said.destroyed;
+        destroyed.retain(|address| !named.contains(address));
+        if !destroyed.is_empty() {
+            let forgotten = self.forgotten(&plan)?;
+            destroyed.retain(|address| !forgotten.contains(address));
+        }
+        if destroyed.is_empty() {
+            return Ok(plan);
+        }
+        bail_hint!(
+            format!(
+                "where another branch made it, merge that branch first; to destroy it, say {}",
+                destroyed.iter().map(|address| format!("`--allow-destroy '{address}'`")).collect::<Vec<_>>().join(" ")
+            );
+            "nothing was applied, as Terraform would destroy\n  {}", destroyed.join("\n  ")
+        )
+    }
+
+    /// What leaves the state by a plan, and stays in AWS.
+    fn forgotten(&self, plan: &PlanFile) -> Result<BTreeSet<String>> {
+        let json = self.tool(&["show", "-json"]).args([plan.path()]).ask(&self.folder)?;
+        let plan: Value = serde_json::from_slice(&json).context("cannot understand Terraform's plan")?;
+        let changes = plan["resource_changes"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let forgotten = changes.iter().filter(|change| {
+            let change = &change["change"];
+            change["actions"] == serde_json::json!(["delete"]) && change["before"]["skip_destroy"] == true
+        });
+        Ok(forgotten.filter_map(|change| Some(change["address"].as_str()?.to_owned())).collect())
+    }
+
+    /// The addresses in the state.
+    fn known(&self) -> Result<BTreeSet<String>> {
+        let listed = self.tool(&["state", "list"]).finish(&self.folder)?;
+        Ok(String::from_utf8_lossy(&listed.stdout).lines().map(str::to_owned).collect())
+    }
+
+    /// Destroys all that the state holds. A run that was killed before is waited for, and its lock is broken.
+    pub(crate) fn destroy(&self, variables: &Value) -> Result<()> {
+        let _lock = self.lock()?;
+        self.init()?;
+        let file = self.variables(variables)?;
+        let mut killed = Running::orphan(&self.note())?;
+        let tool = self.tool(&["destroy", "-auto-approve", "-no-color"]).args([&file]);
+        let finished = self.change(&tool, &mut killed)?;
+        self.forget(&finished);
+        if finished.success() { Ok(()) } else { Err(tool.failure(&finished)) }
+    }
+
+    /// Takes what exists into the state.
+    fn import(&self, file: &str, address: &str, id: &str, killed: &mut Option<Running>) -> Result<Finished> {
+        let finished = self.change(&self.tool(&["import", "-no-color"]).args([file, address, id]), killed)?;
+        if finished.success() {
+            events::say("adopt", &format!("`{id}`, which exists but was not in Terraform's state"));
+        }
+        Ok(finished)
+    }
+
+    /// Runs what locks the state. The lock of a run that was killed is broken, once; any other is waited for.
+    fn change(&self, tool: &Tool, killed: &mut Option<Running>) -> Result<Finished> {
+        let mut patience = if killed.is_some() { Duration::ZERO } else { LOCK };
+        loop {
+            // Options come before what they are options of.
+            let mut tool = tool.clone();
+            let verb = if tool.arguments.first().is_some_and(|verb| verb == "state") { 2 } else { 1 };
+            tool.arguments.insert(verb, format!("-lock-timeout={}s", patience.as_secs()).into());
+            let started = |pid| Running::note(pid, killed.as_ref(), &self.note());
+            let finished = tool.finish_watched(&self.folder, started)?;
+            let locked = Said::read(&finished.stdout).errors.iter().find_map(|error| Holder::in_error(&error.text()));
+            let Some(holder) = locked.or_else(|| Holder::in_error(&finished.stderr)) else { return Ok(finished) };
+            if killed.as_ref().is_some_and(|run| holder.is_of(run)) {
+                *killed = None;
+                events::say("unlock", &format!("the state, which a killed run left locked ({})", holder.id));
+                self.tool(&["force-unlock", "-force", &holder.id]).run(&self.folder)?;
+            } else if patience.is_zero() {
+                patience = LOCK;
+            } else {
+                return Err(self.locked(&holder));
+            }
+        }
+    }
+
+    fn locked(&self, holder: &Holder) -> anyhow::Error {
+        with_hint(
+            anyhow!("{} has held the state `{}` since {}", holder.who, self.key, holder.created),
+            format!(
+                "wait for that run to end; if it died on another machine, run `TF_DATA_DIR={} terraform -chdir={} force-unlock {}`",
+                self.data.display(),
+                self.folder.display(),
+                holder.id
+            ),
+        )
+    }
+
+    fn tool(&self, arguments: &[&str]) -> Tool {
+        let Place { without, with, .. } = self.place;
+        let tool = without.iter().fold(self.program.tool(&self.data), Tool::without);
+        with.iter().fold(tool, |tool, (name, value)| tool.env(*name, value)).args(arguments.iter().copied())
+    }
+
+    /// Terraform allows one run at a time in a data folder.
+    fn lock(&self) -> Result<files::Lock> {
+        files::lock(&self.data.with_extension("lock"), LOCK + ORPHAN)
+    }
+
+    /// Initialises the data folder unless it was with just these settings and sources.
+    fn init(&self) -> Result<()> {
+        let mut settings = vec![
+            format!("bucket={}", self.place.bucket),
+            format!("key={}", self.key),
+            format!("region={}", self.place.region),
+            "use_lockfile=true".to_owned(),
+        ];
+        if self.place.emulated {
+            let local = [
+                "use_path_style",
+                "skip_credentials_validation",
+                "skip_metadata_api_check",
+                "skip_requesting_account_id",
+            ];
+            settings.extend(local.map(|name| format!("{name}=true")));
+        }
+        // The sources name modules and providers, which are installed by it.
+        let sources = sources(&self.folder)?;
+        let wanted = sha256(format!("{}\n{settings:?}\n{sources:?}", self.program.version).as_bytes()).hex;
+        let stamp = self.data.join("initialised");
+        if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
+            return Ok(());
+        }
+        let tool = self.tool(&["init", "-input=false", "-no-color", "-lockfile=readonly", "-reconfigure"]);
+        let tool = tool.args(settings.iter().map(|setting| format!("-backend-config={setting}")));
+        // It may download the provider.
+        events::quietly("init", || tool.run(&self.folder)).hint(
+            "where the registry cannot be reached, name a filesystem mirror of the provider in `TERRAFORM_MIRROR`",
+        )?;
+        files::write(&stamp, wanted.as_bytes())
+    }
+
+    fn variables(&self, variables: &Value) -> Result<String> {
+        let file = self.data.with_extension("tfvars.json");
+        files::write(&file, &serde_json::to_vec_pretty(variables)?)?;
+        Ok(format!("-var-file={}", file.display()))
+    }
+
+    /// What ended by itself has freed its lock, and saved what it made.
+    fn forget(&self, finished: &Finished) {
+        if finished.code.is_some() {
+            let _ = fs::remove_file(self.note());
+        }
+    }
+
+    fn note(&self) -> PathBuf {
+        self.data.with_extension("running.json")
+    }
+}
+
+/// AWS's words, by service, for a thing that is made twice.
+fn already_exists(error: &str) -> bool {
+    ["already exist", "AlreadyExists", "ResourceConflictException"].iter().any(|word| error.contains(word))
+}
+
+/// The error of a run that answered in JSON.
+fn failure(tool: &Tool, finished: Finished, said: Said) -> anyhow::Error {
+    tool.failure(&Finished { stdout: said.text.into_bytes(), ..finished })
+}
