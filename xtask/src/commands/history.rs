@@ -1,6 +1,6 @@
 //! `history`: the releases of a branch, what each changed, and where its aliases stand among them.
 
-use super::time::{age, now};
+use super::time::age;
 use crate::cli::Global;
 use crate::environment::Environment;
 use crate::error::bail_hint;
@@ -120,12 +120,11 @@ fn read(project: &Project, aws: &Aws, targets: Targets) -> Result<History> {
 
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let now = now();
         let Self { branch, alias, releases } = self;
         writeln!(f, "{alias}  (branch `{branch}`)")?;
         for Entry { release, commit, dirty, subject, published, functions, .. } in releases {
             let commit = commit.as_deref().map_or("-", crate::model::record::short);
-            let age = published.as_deref().map_or_else(|| "-".to_owned(), |time| age(now, time));
+            let age = published.as_deref().map_or_else(|| "-".to_owned(), age);
             let was = functions.iter().map(|at| at.was).find(|was| *was != "before").unwrap_or_default();
             let line = format!(
                 "  {release:<5}  {commit:<7}{}  {age:<5}  {was:<11}  {}",

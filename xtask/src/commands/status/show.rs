@@ -2,7 +2,7 @@
 
 use super::{AliasStatus, FunctionStatus, Report};
 use crate::commands::storage::storage_text;
-use crate::commands::time::{age, now};
+use crate::commands::time::age;
 use crate::model::version::Version;
 use crate::ui;
 use std::fmt;
@@ -29,7 +29,7 @@ impl fmt::Display for Report {
             show(f, &rows, columns)?;
             writeln!(f, "  version  age   size     code")?;
             for published in &versions[..versions.len().min(MOST)] {
-                let (version, age) = (published.version.to_string(), age(now(), &published.last_modified));
+                let (version, age) = (published.version.to_string(), age(&published.last_modified));
                 let size = ui::bytes(u64::try_from(published.code_size).unwrap_or(0));
                 let code = cut(&published.code_sha256, columns.saturating_sub(27));
                 writeln!(f, "  {version:<7}  {age:<4}  {size:<7}  {code}")?;
@@ -62,7 +62,7 @@ impl<'a> Row<'a> {
             alias,
             traffic: format!("{}{split}", alias.version),
             commit: if of_live { short(alias) } else { "-".to_owned() },
-            age: age(now(), published.map_or("", |published| published.last_modified.as_str())),
+            age: age(published.map_or("", |published| published.last_modified.as_str())),
             subject: alias.subject.as_deref().filter(|_| of_live).unwrap_or_default(),
         }
     }
