@@ -33,7 +33,7 @@ pub(crate) fn run(global: &Global, dry_run: DryRun) -> Result<ExitCode> {
     let stacks = Stacks::new(&project, &environment)?;
     let bootstrap = Bootstrap::new(&stacks)?;
     if dry_run.dry_run {
-        return super::show(global, &bootstrap.plan()?);
+        return super::show_as_it_is(global, &bootstrap.plan()?);
     }
     let held = bootstrap.apply()?;
     let made = |name| held.output::<String>(name)?.with_context(|| format!("the bootstrap's state has no `{name}`"));

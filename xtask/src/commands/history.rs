@@ -11,6 +11,7 @@ use crate::release::plan::Targets;
 use crate::tools::aws::Aws;
 use crate::tools::git::Git;
 use crate::tools::parallel::side_by_side;
+use crate::ui;
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -131,7 +132,7 @@ impl fmt::Display for History {
                 if *dirty { "+" } else { " " },
                 subject.as_deref().unwrap_or_default()
             );
-            writeln!(f, "{}", line.trim_end())?;
+            writeln!(f, "{}", ui::cut(line.trim_end(), ui::columns().unwrap_or(usize::MAX)))?;
             let changed: Vec<_> = functions.iter().filter(|at| at.changed).collect();
             let shown = changed.iter().map(|at| format!("{} {}", at.function, at.version)).collect::<Vec<_>>();
             writeln!(f, "         {}", if shown.is_empty() { "nothing changed".to_owned() } else { shown.join(", ") })?;

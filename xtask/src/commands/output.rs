@@ -28,5 +28,5 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode> {
     let environment = Environment::open(&global.env, &project)?;
     let held = functions::held(&Stacks::new(&project, &environment)?)?;
     files::write(&project.output_json(), &held.json)?;
-    super::show(global, &Report(serde_json::from_slice(&held.json)?))
+    super::show_as_it_is(global, &Report(serde_json::from_slice(&held.json)?))
 }

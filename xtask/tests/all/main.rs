@@ -14,4 +14,5 @@ mod production;
 mod prune;
 mod sample;
 mod sweep;
+mod terminal;
 mod terraform_download;
