@@ -3,9 +3,10 @@
 
 use crate::common::{Checkout, run};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::num::NonZero;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 const ROWS: NonZero<u16> = NonZero::new(50).expect("it is not 0");
 const COLUMNS: NonZero<u16> = NonZero::new(60).expect("it is not 0");
@@ -17,6 +18,30 @@ fn with_cargo(checkout: &Checkout, command: Command, script: &str) -> Command {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a program");
     command.env("CARGO", path);
     command
+}
+
+/// The program waits for what its reader does once it has seen the line; if that comes only at the end, it gives up.
+#[test]
+fn verbose_output_is_seen_while_the_tool_runs() {
+    let checkout = Checkout::new();
+    let script = "echo one line; echo another >&2; n=0; until test -e target/go; do sleep 0.1; n=$((n+1)); \
+        if test $n -gt 600; then echo nobody has seen it; exit 1; fi; done; echo it goes on; exit 1";
+    let mut command = with_cargo(&checkout, checkout.command(&["check", "--verbose"]), script);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it can be started");
+    let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map(|line| line.expect("a text"));
+    let mut seen: Vec<String> = Vec::new();
+    while !["one line", "another"].iter().all(|said| seen.iter().any(|line| line == said)) {
+        seen.push(lines.next().unwrap_or_else(|| panic!("it ended: {seen:?}")));
+    }
+    assert!(seen[0].starts_with("$ ") && seen[0].ends_with("fmt --all --check"), "{seen:?}");
+    checkout.write("target/go", "");
+    let rest: Vec<String> = lines.collect();
+    assert_eq!(rest[0], "it goes on", "{rest:?}");
+    assert_eq!(child.wait().expect("it ends").code(), Some(1));
+
+    // Without it, nobody hears of a line until the tool fails.
+    let ran = run(&mut with_cargo(&checkout, checkout.command(&["check"]), "echo one line; exit 1"));
+    assert!(ran.stderr.starts_with("error: ") && ran.stderr.contains("one line"), "{ran}");
 }
 
 /// Long enough for the spinner to be seen, and then words that fit no line.
