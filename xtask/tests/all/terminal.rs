@@ -51,7 +51,7 @@ const FAILS: &str = "sleep 1; echo 'a sentence für 日本語 that is much wider
 fn a_narrow_terminal_breaks_no_word_and_keeps_no_spinner() {
     let checkout = Checkout::new();
     let mut command = with_cargo(&checkout, checkout.on_terminal(COLUMNS, &["check"]), FAILS);
-    let ran = run(command.env("TERM", "xterm").env_remove("NO_COLOR").env_remove("COLUMNS"));
+    let ran = run(command.env("TERM", "xterm").env_remove("NO_COLOR"));
     assert_eq!(ran.code, Some(1), "{ran}");
     assert!(ran.stdout.contains("format ") && ran.stdout.contains("\u{1b}["), "there was a spinner: {ran}");
     let mut terminal = vt100::Parser::new(ROWS, COLUMNS, 0);

@@ -298,7 +298,8 @@ pub(crate) fn run(command: &mut Command) -> Ran {
 
 /// Takes away what the caller's environment, or the `cargo test` around us, would tell the command.
 fn clean(command: &mut Command) {
-    const NAMES: [&str; 8] = [
+    const NAMES: [&str; 9] = [
+        "COLUMNS",
         "DEPLOY_ENV",
         "TERRAFORM",
         "TERRAFORM_RELEASES_URL",
