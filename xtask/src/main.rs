@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     match run(&cli) {
         Ok(code) => code,
         Err(error) => {
-            ui::line(&error::render(&error));
+            ui::said(&error::render(&error));
             ExitCode::FAILURE
         }
     }

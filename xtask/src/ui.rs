@@ -3,12 +3,19 @@
 pub(crate) use crate::model::units::bytes;
 use crate::tools::events::{self, Event};
 pub(crate) use crate::tools::events::{quietly, say, step, step_with};
+pub(crate) use console::measure_text_width as width;
+use console::{Alignment, StyledObject, Term, pad_str, style, truncate_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use textwrap::{Options, WordSplitter, wrap};
+
+/// Columns of a step's name.
+const NAME: usize = 10;
 
 /// CI systems take a job for dead that says nothing for some minutes.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -32,8 +39,10 @@ pub(crate) fn listen(verbose: bool) {
                 ended.end(report);
             }
         }
-        Event::Says { name, text } => line(&format!("{} {text}", title(name))),
-        Event::Warns { text, hint } => line(&format!("{} {text}\n         {hint}", loud("warning:"))),
+        Event::Says { name, text } => said(&format!("{} {text}", title(name))),
+        Event::Warns { text, hint } => {
+            said(&format!("{} {text}\n         {hint}", coloured(style("warning:").yellow().bold())));
+        }
         Event::Tool(output) if verbose => line(output),
         Event::Tool(_) => {}
     });
@@ -43,8 +52,16 @@ fn running() -> MutexGuard<'static, BTreeMap<u64, Step>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What is our own on stderr, in lines that its terminal does not break.
+pub(crate) fn said(text: &str) {
+    match Term::stderr().size_checked() {
+        Some((_, columns)) => line(&fold(text, columns.into(), NAME + 1)),
+        None => line(text),
+    }
+}
+
 /// One line on stderr. Nobody may be listening there any more, which is no reason to stop.
-pub(crate) fn line(text: &str) {
+fn line(text: &str) {
     BARS.suspend(|| {
         let _ = writeln!(std::io::stderr(), "{text}");
     });
@@ -69,7 +86,7 @@ impl Step {
         self.spinner.finish_and_clear();
         let seconds = self.started.elapsed().as_secs_f64();
         for text in report.unwrap_or_default().lines() {
-            line(&format!("{} {text}  {}", title(&self.name), dim(&format!("{seconds:.2} s"))));
+            said(&format!("{} {text}  {}", title(&self.name), coloured(style(format!("{seconds:.2} s")).dim())));
         }
     }
 }
@@ -83,7 +100,7 @@ pub(crate) struct Bar {
 impl Bar {
     pub(crate) fn new(name: &str, parts: usize) -> Self {
         let bar = ProgressBar::new(parts as u64);
-        let bar = shown(bar, "{prefix:>10} {bar:30} {pos}/{len}  {msg}  {eta} left", name);
+        let bar = shown(bar, "{prefix:>10} {wide_bar} {pos}/{len}  {msg}  {eta} left", name);
         Self { bar, _pulse: Pulse::where_nothing_moves(name) }
     }
 
@@ -103,27 +120,29 @@ impl Drop for Bar {
     }
 }
 
-/// Among the others where stderr is a terminal, and nowhere else.
+/// Among the others where something may move, and nowhere else.
 fn shown(bar: ProgressBar, template: &str, name: &str) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
+    if !is_lively() {
         return ProgressBar::hidden();
     }
+    // Among the others before anything is set, since that draws: what it drew alone would stay.
+    let bar = BARS.add(bar);
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     bar.set_prefix(name.to_owned());
-    BARS.add(bar)
+    bar
 }
 
 /// Says every minute that something still runs, until it is dropped.
 struct Pulse(#[expect(dead_code, reason = "dropping it is what ends the thread")] Sender<()>);
 
 impl Pulse {
-    /// On a terminal the spinner says it.
+    /// Elsewhere the spinner says it.
     fn where_nothing_moves(name: &str) -> Option<Self> {
         let name = name.to_owned();
         let say = move |ran: Duration| say(&name, &format!("still running, {} min", ran.as_secs() / 60));
-        (!std::io::stderr().is_terminal()).then(|| Self::beat(SILENCE, say))
+        (!is_lively()).then(|| Self::beat(SILENCE, say))
     }
 
     fn beat(every: Duration, say: impl Fn(Duration) + Send + 'static) -> Self {
@@ -138,34 +157,84 @@ impl Pulse {
     }
 }
 
-/// Whether colour is wanted: only on a terminal, and not with `NO_COLOR` (<https://no-color.org>).
-fn coloured() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+/// Whether colour is shown and anything moves: only on a terminal, none with `TERM=dumb`, and not with `NO_COLOR`
+/// (<https://no-color.org>).
+fn is_lively() -> bool {
+    Term::stderr().features().colors_supported()
+}
+
+fn coloured<D: std::fmt::Display>(text: StyledObject<D>) -> String {
+    text.force_styling(is_lively()).to_string()
 }
 
 /// The name of a step, as it stands before its line.
 fn title(name: &str) -> String {
-    let name = format!("{name:>10}");
-    if coloured() { format!("\x1b[1;32m{name}\x1b[0m") } else { name }
-}
-
-fn loud(text: &str) -> String {
-    if coloured() { format!("\x1b[1;33m{text}\x1b[0m") } else { text.to_owned() }
-}
-
-fn dim(text: &str) -> String {
-    if coloured() { format!("\x1b[2m{text}\x1b[0m") } else { text.to_owned() }
+    coloured(style(pad_str(name, NAME, Alignment::Right, None)).green().bold())
 }
 
 /// The width of the terminal that results go to; `COLUMNS` where it is set.
 pub(crate) fn columns() -> Option<usize> {
     let named = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    named.or_else(|| console::Term::stdout().size_checked().map(|(_, columns)| columns.into()))
+    named.or_else(|| Term::stdout().size_checked().map(|(_, columns)| columns.into()))
+}
+
+/// A result in lines that the terminal does not break, if it goes to one.
+pub(crate) fn folded(text: &str) -> Cow<'_, str> {
+    columns().map_or(Cow::Borrowed(text), |columns| Cow::Owned(fold(text, columns, 0)))
+}
+
+/// No line is wider, unless it is one word; what goes on is indented more than its line, and at least by `hang`.
+fn fold(text: &str, columns: usize, hang: usize) -> String {
+    let fold = |line: &str| {
+        let margin = line.len() - line.trim_start_matches(' ').len();
+        let indent = " ".repeat(hang.max(margin + 2));
+        let options = Options::new(columns).break_words(false).word_splitter(WordSplitter::NoHyphenation);
+        wrap(line, options.subsequent_indent(&indent)).join("\n")
+    };
+    text.lines().map(fold).collect::<Vec<_>>().join("\n")
+}
+
+/// A cell of a table.
+pub(crate) fn pad(text: &str, width: usize) -> Cow<'_, str> {
+    pad_str(text, width, Alignment::Left, None)
+}
+
+/// The beginning, with a mark where something is left out.
+pub(crate) fn cut(text: &str, width: usize) -> Cow<'_, str> {
+    truncate_str(text, width, "…")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn widths_are_those_of_a_terminal() {
+        for (text, columns) in [("für", 3), ("fu\u{308}r", 3), ("日本", 4), ("\u{1b}[1mfett\u{1b}[0m", 4)] {
+            assert_eq!((width(text), width(&pad(text, 6)), &*cut(text, columns)), (columns, 6, text));
+            assert!(width(&cut(text, columns - 1)) < columns, "{text}");
+        }
+        assert_eq!([cut("zwölf", 4), cut("日本語", 4), cut("日本語", 5)], ["zwö…", "日…", "日本…"]);
+    }
+
+    #[test]
+    fn no_word_is_broken() {
+        let name = "\u{1b}[1m     apply\u{1b}[0m";
+        for (text, hang, folded) in [
+            ("", 0, ""),
+            ("short", 0, "short"),
+            ("a line of words that goes on", 0, "a line of words that\n  goes on"),
+            ("  at: 日本語日本語 für a-b\n\nlast", 0, "  at: 日本語日本語\n    für a-b\n\nlast"),
+            (&format!("{name} three words"), 11, &format!("{name} three\n           words")),
+            (
+                "see https://example.com/too-long-for-a-line  1 s",
+                2,
+                "see\n  https://example.com/too-long-for-a-line\n  1 s",
+            ),
+        ] {
+            assert_eq!(fold(text, 20, hang), folded);
+        }
+    }
 
     #[test]
     fn each_step_that_goes_on_is_heard_until_it_ends() {

@@ -33,7 +33,7 @@ pub(crate) fn run(global: &Global, options: &cli::Bootstrap) -> Result<ExitCode>
     let stacks = Stacks::new(&project, &environment)?.allowing(&options.destroy.allow_destroy);
     let bootstrap = Bootstrap::new(&stacks)?;
     if options.dry_run.dry_run {
-        return super::show(global, &bootstrap.plan()?);
+        return super::show_as_it_is(global, &bootstrap.plan()?);
     }
     let held = bootstrap.apply()?;
     let made = |name| held.output::<String>(name)?.with_context(|| format!("the bootstrap's state has no `{name}`"));

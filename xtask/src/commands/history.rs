@@ -1,6 +1,6 @@
 //! `history`: the releases of a branch, what each changed, and where its aliases stand among them.
 
-use super::time::{age, now};
+use super::time::age;
 use crate::cli::Global;
 use crate::environment::Environment;
 use crate::error::bail_hint;
@@ -11,6 +11,7 @@ use crate::release::plan::Targets;
 use crate::tools::aws::Aws;
 use crate::tools::git::Git;
 use crate::tools::parallel::side_by_side;
+use crate::ui;
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -120,19 +121,18 @@ fn read(project: &Project, aws: &Aws, targets: Targets) -> Result<History> {
 
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let now = now();
         let Self { branch, alias, releases } = self;
         writeln!(f, "{alias}  (branch `{branch}`)")?;
         for Entry { release, commit, dirty, subject, published, functions, .. } in releases {
             let commit = commit.as_deref().map_or("-", crate::model::record::short);
-            let age = published.as_deref().map_or_else(|| "-".to_owned(), |time| age(now, time));
+            let age = published.as_deref().map_or_else(|| "-".to_owned(), age);
             let was = functions.iter().map(|at| at.was).find(|was| *was != "before").unwrap_or_default();
             let line = format!(
                 "  {release:<5}  {commit:<7}{}  {age:<5}  {was:<11}  {}",
                 if *dirty { "+" } else { " " },
                 subject.as_deref().unwrap_or_default()
             );
-            writeln!(f, "{}", line.trim_end())?;
+            writeln!(f, "{}", ui::cut(line.trim_end(), ui::columns().unwrap_or(usize::MAX)))?;
             let changed: Vec<_> = functions.iter().filter(|at| at.changed).collect();
             let shown = changed.iter().map(|at| format!("{} {}", at.function, at.version)).collect::<Vec<_>>();
             writeln!(f, "         {}", if shown.is_empty() { "nothing changed".to_owned() } else { shown.join(", ") })?;

@@ -99,7 +99,7 @@ pub(crate) fn run(global: &Global, options: &Invoke) -> Result<ExitCode> {
         all.push(answered);
     }
     let failed = all.iter().any(|answered| answered.function_error.is_some() || answered.error.is_some());
-    let shown = super::show(global, &Report(all))?;
+    let shown = super::show_as_it_is(global, &Report(all))?;
     Ok(if failed { ExitCode::FAILURE } else { shown })
 }
 

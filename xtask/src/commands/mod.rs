@@ -29,6 +29,7 @@ pub(crate) mod verify;
 
 use crate::cli::Global;
 use crate::stacks::Due;
+use crate::ui;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use std::fmt::{self, Display};
@@ -37,7 +38,15 @@ use std::process::ExitCode;
 
 /// Shows a command's result on stdout: for a person, or with `--json` for a program.
 fn show<T: Display + Serialize>(global: &Global, result: &T) -> Result<ExitCode> {
-    let text = if global.json { serde_json::to_string_pretty(result)? } else { result.to_string() };
+    if global.json { show_as_it_is(global, result) } else { print(&ui::folded(&result.to_string())) }
+}
+
+/// The same for words that are not our own, whose lines stay as they are.
+fn show_as_it_is<T: Display + Serialize>(global: &Global, result: &T) -> Result<ExitCode> {
+    print(&if global.json { serde_json::to_string_pretty(result)? } else { result.to_string() })
+}
+
+fn print(text: &str) -> Result<ExitCode> {
     let text = text.trim_end();
     if !text.is_empty() {
         // Whoever reads it may have stopped: that is a failure, but none to panic about.

@@ -72,11 +72,9 @@ fn decide(root: &Path, name: &FunctionName) -> Result<Vec<Write>> {
     }
     let mut files = name.crate_files();
     refuse_others(root, name, &files)?;
-    let strange = |path: &str| format!("`{path}` is written in a way that leaves no place for a new line");
-    let manifest = name.member(&read(MANIFEST)?).with_context(|| strange(MANIFEST));
-    let manifest = manifest.hint("write it as `members = [\"api-backend\", \"xtask\"]`, below `[workspace]`")?;
-    let outputs = name.output(&read(OUTPUTS)?).with_context(|| strange(OUTPUTS));
-    let outputs = outputs.hint("write the output `lambdas` as `value = {`, a line for each function, and `}`")?;
+    let strange = |path: &str| format!("cannot add the function to `{path}`");
+    let manifest = name.member(&read(MANIFEST)?).with_context(|| strange(MANIFEST))?;
+    let outputs = name.output(&read(OUTPUTS)?).with_context(|| strange(OUTPUTS))?;
     files.push(name.module_file());
     let mut writes = Vec::new();
     for (path, new) in files {

@@ -29,5 +29,5 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode> {
     let held = functions::held(&Stacks::new(&project, &environment)?)?;
     let json = held.json()?;
     files::write(&project.output_json(), &json)?;
-    super::show(global, &Report(serde_json::from_slice(&json)?))
+    super::show_as_it_is(global, &Report(serde_json::from_slice(&json)?))
 }

@@ -32,7 +32,7 @@ pub(crate) fn run(global: &Global, Refresh { refresh }: Refresh) -> Result<ExitC
     }
     let changes = plans.iter().any(|plan| plan.changes);
     let told = plans.into_iter().filter(|plan| plan.changes || !changes).map(|plan| plan.plan);
-    super::show(global, &Plan { changes, plan: told.collect::<Vec<_>>().join("\n") })?;
+    super::show_as_it_is(global, &Plan { changes, plan: told.collect::<Vec<_>>().join("\n") })?;
     // With `--refresh` this is the drift check, whose answer is the exit code.
     Ok(if refresh && changes { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

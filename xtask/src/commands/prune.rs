@@ -2,7 +2,6 @@
 
 use super::storage::{days_left_of, known_storage};
 use super::sweep::{Sweep, candidates, remove_alias};
-use super::time::now;
 use crate::cli::{Global, Prune};
 use crate::environment::Environment;
 use crate::model::alias::AliasName;
@@ -16,6 +15,7 @@ use crate::tools::aws::Aws;
 use crate::tools::git::Git;
 use crate::ui;
 use anyhow::Result;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::process::ExitCode;
@@ -23,8 +23,6 @@ use std::process::ExitCode;
 mod show;
 
 use show::{Report, count};
-
-const DAY: i64 = 86_400;
 
 pub(crate) fn run(global: &Global, options: Prune) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
@@ -74,8 +72,8 @@ fn rules(stacks: &Stacks<'_>, function: &str, options: Prune) -> Rules {
     Rules {
         newest: options.keep.into(),
         recorded: options.keep.into(),
-        grace: i64::from(options.older_than) * DAY,
-        now: now(),
+        grace: SignedDuration::from_hours(24 * i64::from(options.older_than)),
+        now: Timestamp::now(),
         production: AliasName::of_branch(&stacks.project.names.production).to_string(),
         pinned: stacks.environment.settings.pinned_versions.get(function).cloned().unwrap_or_default(),
     }
@@ -108,8 +106,7 @@ fn observe(
 
 /// The roles that nothing runs with. One that was made just now belongs to a version that is about to be published.
 fn idle(standing: Vec<Standing>, in_use: &BTreeSet<String>, rules: &Rules) -> Vec<String> {
-    let is_idle =
-        |role: &Standing| !in_use.contains(&role.name) && rules.now.saturating_sub(role.modified) >= rules.grace;
+    let is_idle = |role: &Standing| !in_use.contains(&role.name) && rules.is_old(role.modified);
     standing.into_iter().filter(is_idle).map(|role| role.name).collect()
 }
 

@@ -1,9 +1,9 @@
 //! The account's code storage as the reports tell of it.
 
-use super::time::now;
 use crate::model::forecast::days_left;
-use crate::tools::aws::{Aws, Storage, seconds_since_epoch};
+use crate::tools::aws::{Aws, Storage};
 use crate::ui;
+use jiff::Timestamp;
 
 /// Days: beyond, a number would say more than anybody knows.
 const FAR: u64 = 1_000;
@@ -19,8 +19,8 @@ pub(crate) fn days_left_of<'a>(
     storage: Option<Storage>,
 ) -> Option<u64> {
     let storage = storage?;
-    let published: Vec<_> = published.filter_map(|(time, bytes)| Some((seconds_since_epoch(time)?, bytes))).collect();
-    days_left(&published, now(), storage.used_bytes, storage.limit_bytes)
+    let published: Vec<_> = published.filter_map(|(time, bytes)| Some((time.parse().ok()?, bytes))).collect();
+    days_left(&published, Timestamp::now(), storage.used_bytes, storage.limit_bytes)
 }
 
 /// The account's code storage, and how long it will last.

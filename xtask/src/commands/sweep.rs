@@ -4,7 +4,7 @@ use crate::model::alias::Alias;
 use crate::model::function::Function;
 use crate::model::prune::{Candidate, Reason};
 use crate::model::version::Version;
-use crate::tools::aws::{Aws, Outcome, Published, seconds_since_epoch};
+use crate::tools::aws::{Aws, Outcome, Published};
 use crate::ui;
 use anyhow::Result;
 use serde::Serialize;
@@ -90,7 +90,7 @@ impl Sweep {
 pub(crate) fn candidates(published: &[Published]) -> Vec<Candidate> {
     let candidate = |published: &Published| Candidate {
         version: published.version,
-        published: seconds_since_epoch(&published.last_modified),
+        published: published.last_modified.parse().ok(),
     };
     published.iter().map(candidate).collect()
 }

@@ -1,7 +1,6 @@
 //! `teardown`: removes what only one branch used.
 
 use super::sweep::{Sweep, candidates, remove_alias};
-use super::time::now;
 use crate::cli::{Global, Teardown};
 use crate::environment::Environment;
 use crate::error::bail_hint;
@@ -18,6 +17,7 @@ use crate::stacks::{Stacks, role};
 use crate::tools::aws::{Aws, Swap};
 use crate::ui;
 use anyhow::{Context, Result};
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -110,8 +110,8 @@ fn observe(stacks: &Stacks<'_>, aws: &Aws, function: &Function, branch: &str, al
     let rules = Rules {
         newest: 1,
         recorded: RECORDED,
-        grace: 0,
-        now: now(),
+        grace: SignedDuration::ZERO,
+        now: Timestamp::now(),
         production: AliasName::of_branch(&stacks.project.names.production).to_string(),
         pinned: stacks.environment.settings.pinned_versions.get(lambda).cloned().unwrap_or_default(),
     };

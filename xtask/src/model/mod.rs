@@ -9,6 +9,7 @@ pub(crate) mod drift;
 pub(crate) mod elf;
 pub(crate) mod forecast;
 pub(crate) mod function;
+mod insert;
 pub(crate) mod moves;
 pub(crate) mod package;
 pub(crate) mod partition;

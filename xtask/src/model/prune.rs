@@ -4,6 +4,7 @@ use super::alias::Alias;
 use super::record::Record;
 use super::traffic::Share;
 use super::version::Version;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -11,8 +12,8 @@ use std::fmt;
 #[derive(Debug, Clone)]
 pub(crate) struct Candidate {
     pub(crate) version: Version,
-    /// Seconds since 1970; `None` where Lambda's time was not understood.
-    pub(crate) published: Option<i64>,
+    /// `None` where Lambda's time was not understood.
+    pub(crate) published: Option<Timestamp>,
 }
 
 /// What stays, besides what is live.
@@ -22,14 +23,20 @@ pub(crate) struct Rules {
     pub(crate) newest: usize,
     /// So many versions that each alias pointed at before; what was rolled back stays altogether, until a release.
     pub(crate) recorded: usize,
-    /// Seconds: what is younger stays.
-    pub(crate) grace: i64,
-    /// Seconds since 1970.
-    pub(crate) now: i64,
+    /// What is younger stays.
+    pub(crate) grace: SignedDuration,
+    pub(crate) now: Timestamp,
     /// Name of production's alias.
     pub(crate) production: String,
     /// Versions that somebody wants to keep, and what for.
     pub(crate) pinned: BTreeMap<Version, String>,
+}
+
+impl Rules {
+    /// Whether the grace period of what was made then is over.
+    pub(crate) fn is_old(&self, made: Timestamp) -> bool {
+        self.now.duration_since(made) >= self.grace
+    }
 }
 
 /// Why a version stays.
@@ -90,9 +97,7 @@ pub(crate) fn plan(versions: &[Candidate], aliases: &[Alias], rules: &Rules) -> 
         let recent = || (nth < newest).then_some(Reason::Newest { count: newest });
         let young = || match published {
             None => Some(Reason::Undated),
-            Some(time) => {
-                (rules.now.saturating_sub(*time) < rules.grace).then_some(Reason::Young { days: rules.grace / 86_400 })
-            }
+            Some(time) => (!rules.is_old(*time)).then_some(Reason::Young { days: rules.grace.as_hours() / 24 }),
         };
         let kept = needed(aliases, *version, rules.recorded).or_else(pinned).or_else(recent).or_else(young);
         (*version, kept)
@@ -106,10 +111,10 @@ pub(crate) fn is_stale(alias: &Alias, versions: &[Candidate], branches: &[String
     let Some(record) = Record::of(alias) else { return false };
     let live = versions.iter().find(|candidate| candidate.version == alias.version);
     // An alias whose version does not exist protects nothing.
-    let published = live.map_or(Some(0), |live| live.published);
+    let published = live.map_or(Some(Timestamp::UNIX_EPOCH), |live| live.published);
     alias.name != rules.production
         && !branches.iter().any(|branch| record.is_of(branch))
-        && published.is_some_and(|time| rules.now.saturating_sub(time) >= rules.grace)
+        && published.is_some_and(|time| rules.is_old(time))
 }
 
 /// The versions that an alias uses or has used: what goes with it unless somebody else needs it.
@@ -124,14 +129,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const DAY: i64 = 86_400;
-    const NOW: i64 = 1_800_000_000;
+    const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
+
+    fn days(count: i64) -> SignedDuration {
+        SignedDuration::from_hours(24 * count)
+    }
 
     fn rules() -> Rules {
         Rules {
             newest: 2,
             recorded: 2,
-            grace: 7 * DAY,
+            grace: days(7),
             now: NOW,
             production: "main".to_owned(),
             pinned: BTreeMap::new(),
@@ -139,7 +147,7 @@ mod tests {
     }
 
     fn old(version: u64) -> Candidate {
-        Candidate { version: Version(version), published: Some(NOW - 30 * DAY) }
+        Candidate { version: Version(version), published: Some(NOW - days(30)) }
     }
 
     fn alias(name: &str, version: u64, previous: &[u64], rolled_back: &[u64]) -> Alias {
@@ -163,7 +171,7 @@ mod tests {
     #[test]
     fn each_reason() {
         let mut candidates: Vec<_> = (1..=12).map(old).collect();
-        candidates[9].published = Some(NOW - 6 * DAY);
+        candidates[9].published = Some(NOW - days(6));
         candidates[8].published = None;
         let mut main = alias("main", 8, &[6, 5, 4], &[7]);
         main.weights.insert(Version(3), 0.1);
@@ -192,7 +200,7 @@ mod tests {
 
     #[test]
     fn what_is_left_of_branches() {
-        let candidates = [old(1), Candidate { published: Some(NOW - DAY), ..old(2) }];
+        let candidates = [old(1), Candidate { published: Some(NOW - days(1)), ..old(2) }];
         let branches = ["main".to_owned(), "feature-1".to_owned()];
         let stale = |alias: &Alias| is_stale(alias, &candidates, &branches, &rules());
         assert!(stale(&alias("gone", 1, &[], &[])));
@@ -222,10 +230,10 @@ mod tests {
 
     fn any_rules() -> impl Strategy<Value = Rules> {
         (0usize..8, 0usize..8, 0i64..90, prop::collection::btree_set(1u64..60, 0..4)).prop_map(
-            |(newest, recorded, days, pinned)| Rules {
+            |(newest, recorded, grace, pinned)| Rules {
                 newest,
                 recorded,
-                grace: days * DAY,
+                grace: days(grace),
                 now: NOW,
                 production: "main".to_owned(),
                 pinned: pinned.into_iter().map(|version| (Version(version), "kept".to_owned())).collect(),
@@ -244,7 +252,7 @@ mod tests {
         ) {
             let candidates: Vec<_> = published
                 .iter()
-                .map(|(version, days)| Candidate { version: Version(*version), published: days.map(|days| NOW - days * DAY) })
+                .map(|(version, age)| Candidate { version: Version(*version), published: age.map(|age| NOW - days(age)) })
                 .collect();
             let aliases = [main, other];
             let fates = plan(&candidates, &aliases, &rules);
@@ -254,8 +262,8 @@ mod tests {
                 prop_assert!(!rules.pinned.contains_key(version));
                 let newer = published.keys().filter(|other| **other > version.0).count();
                 prop_assert!(newer >= rules.newest.max(1), "{newer} are newer than {version}");
-                let days = published[&version.0];
-                prop_assert!(days.is_some_and(|days| days * DAY >= rules.grace), "{version} is {days:?} days old");
+                let age = published[&version.0];
+                prop_assert!(age.is_some_and(|age| days(age) >= rules.grace), "{version} is {age:?} days old");
                 for alias in &aliases {
                     prop_assert_ne!(alias.version, *version);
                     prop_assert!(!alias.weights.contains_key(version));
@@ -274,7 +282,7 @@ mod tests {
             let count = candidates
                 .iter()
                 .filter(|candidate| nobodys(&candidate.version))
-                .filter(|candidate| candidate.published.is_some_and(|time| NOW - time >= rules.grace))
+                .filter(|candidate| candidate.published.is_some_and(|time| NOW.duration_since(time) >= rules.grace))
                 .filter(|candidate| published.keys().filter(|other| **other > candidate.version.0).count() >= rules.newest.max(1))
                 .count();
             prop_assert_eq!(goes.len(), count);

@@ -1,7 +1,11 @@
 //! A new function: what it may be called, the files that it begins with, and its lines in files that are there.
 
+use super::insert;
+use crate::error::with_hint;
+use anyhow::{Result, anyhow};
 use std::fmt;
 use std::str::FromStr;
+use toml_edit::{Document, Item, Table};
 
 /// Below the function's folder, but for the one that Terraform reads. In the order in which they are written.
 const TEMPLATES: [(&str, &str); 5] = [
@@ -133,77 +137,25 @@ impl FunctionName {
         (format!("terraform/{}.tf", self.module()), self.fill(MODULE))
     }
 
-    /// The workspace's manifest with the crate among its `members`; `None` where these are written in a way that is
-    /// not known here.
-    pub(crate) fn member(&self, manifest: &str) -> Option<String> {
-        let section = manifest.find("[workspace]\n")?;
-        let start = section + manifest[section..].find("\nmembers = [")? + "\nmembers = ".len();
-        if manifest[section + 1..start].contains("\n[") {
-            return None;
-        }
-        let length = manifest[start..].find(']')? + 1;
-        let (before, array, after) =
-            (&manifest[..start], &manifest[start..start + length], &manifest[start + length..]);
-        let quoted = format!("\"{self}\"");
-        if array.contains(&quoted) {
-            return Some(manifest.to_owned());
-        }
-        let array = if array.contains('\n') {
-            // One on each line, with a comma after the last.
-            let (members, end) = array.rsplit_once('\n')?;
-            let last = members.lines().last()?;
-            let indent = &last[..last.len() - last.trim_start().len()];
-            let plain = last.trim().starts_with('"') && last.ends_with("\",") && end == "]";
-            plain.then(|| format!("{members}\n{indent}{quoted},\n{end}"))?
-        } else {
-            // All on one line, which is JSON too. A list that is sorted stays so.
-            let mut members: Vec<String> = serde_json::from_str(array).ok()?;
-            let place =
-                if members.is_sorted() { members.partition_point(|member| *member < self.0) } else { members.len() };
-            members.insert(place, self.0.clone());
-            format!("[\"{}\"]", members.join("\", \""))
-        };
-        Some(format!("{before}{array}{after}"))
+    /// The workspace's manifest with the crate among its `members`.
+    pub(crate) fn member(&self, manifest: &str) -> Result<String> {
+        let hint = format!("add `\"{self}\"` to the array `members` in `[workspace]` by hand, then run this again");
+        insert::member(manifest, &self.0).map_err(|why| with_hint(anyhow!(why), hint))
     }
 
-    /// Terraform's outputs with the function in `lambdas`, formatted as `terraform fmt` does; `None` as in [`Self::member`].
-    pub(crate) fn output(&self, outputs: &str) -> Option<String> {
-        let quoted = format!("\"{self}\"");
-        let lines: Vec<&str> = outputs.lines().collect();
-        let output = lines.iter().position(|line| *line == "output \"lambdas\" {")?;
-        let first = output + lines[output..].iter().position(|line| *line == "  value = {")? + 1;
-        let end = first + lines[first..].iter().position(|line| *line == "  }")?;
-        if lines[output + 1..end].contains(&"}") {
-            return None;
-        }
-        let entry = |line: &str| {
-            let (key, value) = line.strip_prefix("    ")?.split_once('=')?;
-            let key = key.trim_end();
-            (key.starts_with('"') && key.ends_with('"')).then(|| (key.to_owned(), value.trim().to_owned()))
-        };
-        if lines[first..end].iter().any(|line| entry(line).is_some_and(|(key, _)| key == quoted)) {
-            return Some(outputs.to_owned());
-        }
-        // Terraform aligns what stands together: the entries up to the end, of which this one is the last.
-        let together = lines[first..end].iter().rev().map_while(|line| entry(line));
-        let mut entries: Vec<_> = together.collect();
-        entries.reverse();
-        let kept = end - entries.len();
-        entries.push((quoted, format!("module.{}.lambda", self.module())));
-        let width = entries.iter().map(|(key, _)| key.len()).max().unwrap_or_default();
-        let entries = entries.iter().map(|(key, value)| format!("    {key:width$} = {value}"));
-        let all = lines[..kept].iter().map(|line| (*line).to_owned()).chain(entries);
-        let all: Vec<_> = all.chain(lines[end..].iter().map(|line| (*line).to_owned())).collect();
-        Some(all.join("\n") + "\n")
+    /// Terraform's outputs with the function in `lambdas`.
+    pub(crate) fn output(&self, outputs: &str) -> Result<String> {
+        let value = format!("module.{}.lambda", self.module());
+        let hint = format!("add `\"{self}\" = {value}` to the map `lambdas` by hand, then run this again");
+        insert::entry(outputs, &self.0, &value).map_err(|why| with_hint(anyhow!(why), hint))
     }
 
     /// Whether `Cargo.lock` has a dependency of this name, which cargo could not tell from the function.
     pub(crate) fn is_dependency(&self, lock: &str) -> bool {
-        let name = format!("name = \"{self}\"");
-        let mut packages = lock.split("[[package]]");
-        packages.any(|package| {
-            package.lines().any(|line| line == name) && package.lines().any(|line| line.starts_with("source = "))
-        })
+        let Ok(lock) = Document::parse(lock) else { return false };
+        let mut packages = lock.get("package").and_then(Item::as_array_of_tables).into_iter().flatten();
+        let name = |package: &Table| package.get("name").and_then(Item::as_str) == Some(&self.0);
+        packages.any(|package| name(package) && package.contains_key("source"))
     }
 }
 
@@ -254,66 +206,6 @@ mod tests {
         assert!(module.contains("module \"order_mailer\"") && module.contains("var.packages[\"order-mailer\"]"));
         for (path, text) in name.crate_files() {
             assert!(path.starts_with("order-mailer/") && !text.contains("{{"), "{path}");
-        }
-    }
-
-    #[test]
-    fn members_of_a_workspace() {
-        for (old, new) in [
-            ("[\"api\", \"xtask\"]", "[\"api\", \"orders\", \"xtask\"]"),
-            ("[\"xtask\", \"api\"]", "[\"xtask\", \"api\", \"orders\"]"),
-            ("[]", "[\"orders\"]"),
-            ("[\"orders\"]", "[\"orders\"]"),
-            ("[\n    \"api\",\n    \"xtask\",\n]", "[\n    \"api\",\n    \"xtask\",\n    \"orders\",\n]"),
-        ] {
-            let manifest = |members: &str| {
-                format!("# ours\n[workspace]\nresolver = \"3\"\nmembers = {members} # all\n\n[profile.dev]\n")
-            };
-            assert_eq!(name("orders").member(&manifest(old)), Some(manifest(new)));
-        }
-        for strange in [
-            "[package]\n",
-            "[workspace]\nresolver = \"3\"\n",
-            "[workspace]\n[other]\nmembers = []\n",
-            "[workspace]\nmembers = [\"api\", 'xtask']\n",
-            "[workspace]\nmembers = [\n    \"api\"\n]\n",
-            "[workspace]\nmembers = [\n    \"api\", # [old]\n]\n",
-        ] {
-            assert_eq!(name("orders").member(strange), None, "{strange}");
-        }
-    }
-
-    #[test]
-    fn entries_of_the_output() {
-        let text = |entries: &str| {
-            format!(
-                "output \"lambdas\" {{\n  description = <<-EOT\n    All of them.\n  EOT\n  value = {{\n{entries}  }}\n}}\n\noutput \"other\" {{\n  value = {{\n    \"a\" = 1\n  }}\n}}\n"
-            )
-        };
-        for (old, new) in [
-            ("", "    \"orders\" = module.orders.lambda\n"),
-            (
-                "    \"api\" = module.api.lambda\n",
-                "    \"api\"    = module.api.lambda\n    \"orders\" = module.orders.lambda\n",
-            ),
-            (
-                "    \"api-backend\" = module.api_backend.lambda\n",
-                "    \"api-backend\" = module.api_backend.lambda\n    \"orders\"      = module.orders.lambda\n",
-            ),
-            (
-                "    \"a\" = 1\n    # The rest.\n    \"b\" = 2\n",
-                "    \"a\" = 1\n    # The rest.\n    \"b\"      = 2\n    \"orders\" = module.orders.lambda\n",
-            ),
-            ("    \"orders\" = module.orders.lambda\n", "    \"orders\" = module.orders.lambda\n"),
-        ] {
-            assert_eq!(name("orders").output(&text(old)), Some(text(new)));
-        }
-        for strange in [
-            "",
-            "output \"lambdas\" {\n  value = merge(local.a, local.b)\n}\n",
-            "output \"lambdas\" {\n  value = local.a\n}\n\noutput \"b\" {\n  value = {\n  }\n}\n",
-        ] {
-            assert_eq!(name("orders").output(strange), None, "{strange}");
         }
     }
 

@@ -6,6 +6,7 @@ use crate::model::function::Function;
 use crate::model::role::{is_role_of, name_in, role_name};
 use crate::tools::aws::Aws;
 use anyhow::{Context, Result};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -59,11 +60,11 @@ impl Role {
     }
 }
 
-/// A role that has a state: when that was written last, in seconds since 1970.
+/// A role that has a state: when that was written last.
 #[derive(Debug, Clone)]
 pub(crate) struct Standing {
     pub(crate) name: String,
-    pub(crate) modified: i64,
+    pub(crate) modified: Timestamp,
 }
 
 /// The roles of a function that have a state.

@@ -15,5 +15,6 @@ mod production;
 mod prune;
 mod sample;
 mod sweep;
+mod terminal;
 mod terraform_download;
 mod verify;

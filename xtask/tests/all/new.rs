@@ -111,9 +111,11 @@ fn nothing_is_left_of_what_cannot_be() {
     checkout.write("shipping/src/main.rs", "fn main() {}\n");
     refused(&["`shipping/src/main.rs` exists already"]);
     checkout.edit("terraform/outputs.tf", "  value = {\n", "  value = merge({\n");
-    refused(&["`terraform/outputs.tf`", "a line for each function"]);
-    checkout.edit("Cargo.toml", "\"billing\"", "'billing'");
-    refused(&["`Cargo.toml`", "members"]);
+    refused(&["`terraform/outputs.tf`", "HCL parse error in line", "by hand"]);
+    checkout.edit("terraform/outputs.tf", "output \"lambdas\"", "output \"others\"");
+    refused(&["`terraform/outputs.tf`", "add `\"shipping\" = module.shipping.lambda` to the map `lambdas`"]);
+    checkout.edit("Cargo.toml", "members = [", "member = [");
+    refused(&["`Cargo.toml`", "add `\"shipping\"` to the array `members`"]);
 
     // Where the disk is full: the small files are written, a longer `Cargo.lock` is not, and nor is a copy of it.
     let long = checkout.read("Cargo.lock").len();

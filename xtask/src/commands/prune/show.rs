@@ -2,7 +2,7 @@
 
 use crate::commands::storage::storage_text;
 use crate::commands::sweep::{Fate, Sweep};
-use crate::commands::time::{age, now};
+use crate::commands::time::age;
 use crate::tools::aws::Storage;
 use crate::ui;
 use serde::Serialize;
@@ -59,7 +59,7 @@ impl fmt::Display for Sweep {
         let digits = self.versions.first().map_or(1, |fate| fate.version.to_string().len());
         self.versions.iter().try_for_each(|fate| {
             let Fate { version, kept, .. } = fate;
-            let (size, age) = (bytes(fate.code_size), age(now(), &fate.last_modified));
+            let (size, age) = (bytes(fate.code_size), age(&fate.last_modified));
             let version = version.to_string();
             match kept {
                 Some(reason) => writeln!(f, "  version {version:<digits$}  stays: {reason}"),

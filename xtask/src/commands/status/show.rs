@@ -2,7 +2,7 @@
 
 use super::{AliasStatus, FunctionStatus, Report};
 use crate::commands::storage::storage_text;
-use crate::commands::time::{age, now};
+use crate::commands::time::age;
 use crate::model::version::Version;
 use crate::ui;
 use std::fmt;
@@ -29,9 +29,9 @@ impl fmt::Display for Report {
             show(f, &rows, columns)?;
             writeln!(f, "  version  age   size     code")?;
             for published in &versions[..versions.len().min(MOST)] {
-                let (version, age) = (published.version.to_string(), age(now(), &published.last_modified));
+                let (version, age) = (published.version.to_string(), age(&published.last_modified));
                 let size = ui::bytes(u64::try_from(published.code_size).unwrap_or(0));
-                let code = cut(&published.content.code_sha256, columns.saturating_sub(27));
+                let code = ui::cut(&published.content.code_sha256, columns.saturating_sub(27));
                 writeln!(f, "  {version:<7}  {age:<4}  {size:<7}  {code}")?;
             }
             if versions.len() > MOST {
@@ -62,13 +62,13 @@ impl<'a> Row<'a> {
             alias,
             traffic: format!("{}{split}", alias.version),
             commit: if of_live { short(alias) } else { "-".to_owned() },
-            age: age(now(), published.map_or("", |published| published.last_modified.as_str())),
+            age: age(published.map_or("", |published| published.last_modified.as_str())),
             subject: alias.subject.as_deref().filter(|_| of_live).unwrap_or_default(),
         }
     }
 
-    /// What is not always there, a line each.
-    fn notes(&self) -> Vec<String> {
+    /// What is not always there, a line each; subjects are cut.
+    fn notes(&self, columns: usize) -> Vec<String> {
         let list = |versions: &[Version]| versions.iter().map(Version::to_string).collect::<Vec<_>>().join(", ");
         let AliasStatus { alias, branch, release, previous, rolled_back, url, drift, .. } = self.alias;
         let branch = branch.as_ref().filter(|branch| *branch != alias).map(|branch| format!("branch `{branch}`"));
@@ -76,7 +76,8 @@ impl<'a> Row<'a> {
         let mut notes: Vec<_> = branch.into_iter().chain(release).collect();
         if let Some(version) = self.alias.commit_of.filter(|version| *version != self.alias.version) {
             let subject = self.alias.subject.as_deref().unwrap_or_default();
-            notes.push(format!("{version} is {} {subject}", short(self.alias)).trim_end().to_owned());
+            let note = format!("{version} is {} {subject}", short(self.alias));
+            notes.push(ui::cut(note.trim_end(), columns).into_owned());
         }
         if !rolled_back.is_empty() {
             notes.push(format!("rolled back from {}", list(rolled_back)));
@@ -98,15 +99,17 @@ fn short(alias: &AliasStatus) -> String {
 
 fn table(f: &mut fmt::Formatter<'_>, rows: &[Row<'_>], columns: usize) -> fmt::Result {
     let widest = |of: fn(&Row<'_>) -> usize, least: usize| rows.iter().map(of).max().unwrap_or(0).max(least);
-    let name = widest(|row| row.alias.alias.chars().count(), 5);
-    let traffic = widest(|row| row.traffic.chars().count(), 7);
+    let name = widest(|row| ui::width(&row.alias.alias), 5);
+    let traffic = widest(|row| ui::width(&row.traffic), 7);
     writeln!(f, "  {:<name$}  {:<traffic$}  commit    age   subject", "alias", "version")?;
     for row in rows {
         let Row { alias, commit, age, .. } = row;
-        let subject = cut(row.subject, columns.saturating_sub(name + traffic + 22));
-        let line = format!("  {:<name$}  {:<traffic$}  {commit:<8}  {age:<4}  {subject}", alias.alias, row.traffic);
+        let subject = ui::cut(row.subject, columns.saturating_sub(name + traffic + 22));
+        let (alias, version) = (ui::pad(&alias.alias, name), ui::pad(&row.traffic, traffic));
+        let line = format!("  {alias}  {version}  {commit:<8}  {age:<4}  {subject}");
         writeln!(f, "{}", line.trim_end())?;
-        row.notes().iter().try_for_each(|note| writeln!(f, "  {:<name$}  {note}", ""))?;
+        let notes = row.notes(columns.saturating_sub(name + 4));
+        notes.iter().try_for_each(|note| writeln!(f, "  {:<name$}  {note}", ""))?;
     }
     Ok(())
 }
@@ -114,25 +117,12 @@ fn table(f: &mut fmt::Formatter<'_>, rows: &[Row<'_>], columns: usize) -> fmt::R
 fn list(f: &mut fmt::Formatter<'_>, rows: &[Row<'_>], columns: usize) -> fmt::Result {
     for row in rows {
         writeln!(f, "  {}: {}  {}", row.alias.alias, row.traffic, row.age)?;
-        writeln!(f, "    {}", cut(format!("{} {}", row.commit, row.subject).trim_end(), columns.saturating_sub(4)))?;
-        row.notes().iter().try_for_each(|note| writeln!(f, "    {note}"))?;
+        writeln!(
+            f,
+            "    {}",
+            ui::cut(format!("{} {}", row.commit, row.subject).trim_end(), columns.saturating_sub(4))
+        )?;
+        row.notes(columns.saturating_sub(4)).iter().try_for_each(|note| writeln!(f, "    {note}"))?;
     }
     Ok(())
-}
-
-/// The beginning, with a mark where something is left out.
-fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn cuts_by_characters() {
-        assert_eq!(super::cut("zwölf", 5), "zwölf");
-        assert_eq!(super::cut("zwölf", 4), "zwö…");
-    }
 }

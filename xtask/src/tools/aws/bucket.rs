@@ -1,17 +1,17 @@
 //! The bucket that holds Terraform's state.
 
 use super::signed::{Refused, Request, found};
-use super::{Aws, code, failed, seconds_since_epoch, status};
+use super::{Aws, code, failed, status};
 use crate::error::Hint;
 use anyhow::{Context, Result};
 use aws_smithy_xml::decode::{Document, try_data};
+use jiff::Timestamp;
 
 /// Something in the bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Object {
     pub(crate) key: String,
-    /// Seconds since 1970.
-    pub(crate) modified: i64,
+    pub(crate) modified: Timestamp,
 }
 
 impl Aws {
@@ -107,7 +107,7 @@ fn page(answer: &str, objects: &mut Vec<Object>) -> Result<bool> {
                 while let Some(mut field) = element.next_tag() {
                     match field.start_el().local() {
                         "Key" => key = Some(try_data(&mut field)?.into_owned()),
-                        "LastModified" => modified = seconds_since_epoch(&try_data(&mut field)?),
+                        "LastModified" => modified = try_data(&mut field)?.parse().ok(),
                         _ => {}
                     }
                 }
@@ -132,7 +132,10 @@ mod tests {
             </ListBucketResult>";
         let mut objects = Vec::new();
         assert!(!page(answer, &mut objects).expect("it reads"), "there is more");
-        assert_eq!(objects, [Object { key: "roles/a&b.tfstate".to_owned(), modified: 1_769_860_800 }]);
+        assert_eq!(
+            objects,
+            [Object { key: "roles/a&b.tfstate".to_owned(), modified: Timestamp::constant(1_769_860_800, 0) }]
+        );
         assert!(page("<ListBucketResult/>", &mut objects).expect("it reads"), "there is no more");
         assert!(page("<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>", &mut objects).is_err());
     }

@@ -7,9 +7,9 @@ use crate::model::canary::Measured;
 use crate::model::version::Version;
 use anyhow::{Context, Result};
 use aws_smithy_xml::decode::{Document, try_data};
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The metrics asked for: the query's id, the metric, the statistic
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>).
@@ -20,29 +20,30 @@ const QUERIES: [(&str, &str, &str); 4] = [
     ("timed", "Duration", "SampleCount"),
 ];
 
-/// Seconds; Lambda sends its metrics once a minute.
-const PERIOD: u64 = 60;
+/// Lambda sends its metrics once a minute.
+const PERIOD: SignedDuration = SignedDuration::from_mins(1);
 
 impl Aws {
     /// What was measured of one version behind one alias in the last minutes. The dimension `ExecutedVersion` is there
     /// only while an alias splits its traffic.
     pub(crate) fn measure(&self, lambda: &str, alias: &str, version: Version, minutes: u32) -> Result<Measured> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+        let now = Timestamp::now();
         // The end is exclusive, and what is stamped with this minute counts.
-        let (start, end) = (now.saturating_sub(Duration::from_secs(60 * u64::from(minutes))), now.as_secs() + PERIOD);
+        let (start, end) = (now - SignedDuration::from_mins(minutes.into()), now + PERIOD);
         let resource = format!("{lambda}:{alias}");
         let dimensions = [("FunctionName", lambda), ("Resource", &resource), ("ExecutedVersion", &version.to_string())];
         let mut query = format!(
             "Action=GetMetricData&Version=2010-08-01&StartTime={}&EndTime={}",
-            encoded(&utc(start.as_secs())),
-            encoded(&utc(end))
+            encoded(&format!("{start:.0}")),
+            encoded(&format!("{end:.0}"))
         );
         for (nth, (id, metric, statistic)) in (1..).zip(QUERIES) {
             let member = format!("MetricDataQueries.member.{nth}");
             let _ = write!(
                 query,
-                "&{member}.Id={id}&{member}.MetricStat.Stat={statistic}&{member}.MetricStat.Period={PERIOD}\
-                 &{member}.MetricStat.Metric.Namespace=AWS%2FLambda&{member}.MetricStat.Metric.MetricName={metric}"
+                "&{member}.Id={id}&{member}.MetricStat.Stat={statistic}&{member}.MetricStat.Period={}\
+                 &{member}.MetricStat.Metric.Namespace=AWS%2FLambda&{member}.MetricStat.Metric.MetricName={metric}",
+                PERIOD.as_secs()
             );
             for (nth, (name, value)) in (1..).zip(dimensions) {
                 let dimension = format!("{member}.MetricStat.Metric.Dimensions.member.{nth}");
@@ -103,12 +104,6 @@ fn sums(answer: &str) -> Result<BTreeMap<String, f64>> {
     Ok(sums)
 }
 
-/// ISO 8601, as the query protocol wants times.
-fn utc(seconds: u64) -> String {
-    let time = aws_sdk_lambda::primitives::DateTime::from_secs(seconds as i64);
-    time.fmt(aws_sdk_lambda::primitives::DateTimeFormat::DateTime).unwrap_or_default()
-}
-
 /// A value in a query; the characters that may stay are RFC 3986's unreserved ones.
 fn encoded(value: &str) -> String {
     value.bytes().fold(String::new(), |mut text, byte| {
@@ -143,6 +138,5 @@ mod tests {
     #[test]
     fn values_are_encoded() {
         assert_eq!(encoded("api-backend:main"), "api-backend%3Amain");
-        assert_eq!(utc(1_769_860_800), "2026-01-31T12:00:00Z");
     }
 }

@@ -13,7 +13,7 @@ pub(crate) use account::Account;
 pub(crate) use aliases::Swap;
 pub(crate) use deletions::Outcome;
 pub(crate) use urls::FunctionUrl;
-pub(crate) use versions::{Published, Storage, seconds_since_epoch};
+pub(crate) use versions::{Published, Storage};
 
 use crate::error::with_hint;
 use crate::tools::{http, local::Local};

@@ -11,7 +11,7 @@ use aws_sdk_lambda::config::timeout::TimeoutConfig;
 use aws_sdk_lambda::error::SdkError;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::operation::invoke::{InvokeError, InvokeOutput};
-use aws_sdk_lambda::primitives::{Blob, DateTimeFormat};
+use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{AccountLimit, AccountUsage, FunctionConfiguration, LogType};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use futures_util::stream::{self, StreamExt};
@@ -182,12 +182,4 @@ fn published(found: FunctionConfiguration) -> Option<Published> {
         dead_letters: found.dead_letter_config.and_then(|config| config.target_arn).unwrap_or_default(),
         state: found.state.map_or_else(|| "Active".to_owned(), |state| state.as_str().to_owned()),
     })
-}
-
-/// Seconds since 1970 of a time as Lambda writes it (`2026-01-31T12:00:00.000+0000`).
-pub(crate) fn seconds_since_epoch(time: &str) -> Option<i64> {
-    // Lambda's offset has no colon, which RFC 3339 wants; it is always UTC.
-    let time = time.strip_suffix("+0000").map_or_else(|| time.to_owned(), |time| format!("{time}Z"));
-    let parsed = aws_sdk_lambda::primitives::DateTime::from_str(&time, DateTimeFormat::DateTime).ok()?;
-    Some(parsed.secs())
 }

@@ -4,10 +4,11 @@ use crate::error::Hint;
 use crate::tools::process::command_line;
 use crate::tools::{events, files};
 use anyhow::{Result, anyhow};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// A run that lost its parent still ends by itself: creating a function takes seconds, not minutes.
 pub(super) const ORPHAN: Duration = Duration::from_secs(600);
@@ -17,13 +18,13 @@ pub(super) const ORPHAN: Duration = Duration::from_secs(600);
 pub(super) struct Running {
     pid: u32,
     /// Seconds since 1970.
-    started: u64,
+    started: i64,
 }
 
 impl Running {
     /// Notes that the process runs. Since when a lock may be ours is told by the first run that was `killed`.
     pub(super) fn note(pid: u32, killed: Option<&Self>, note: &Path) {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let now = Timestamp::now().as_second();
         let started = killed.map_or(now, |run| run.started.min(now));
         if let Ok(text) = serde_json::to_vec(&Self { pid, started }) {
             // Without the note a lock that a kill leaves is reported, not broken.
@@ -83,13 +84,10 @@ impl Holder {
     /// of grace cover the moment between its start and the note.
     pub(super) fn is_of(&self, run: &Running) -> bool {
         // Go prints `2026-01-31 12:00:00.123456 +0000 UTC`.
-        let Some((day, rest)) = self.created.split_once(' ') else { return false };
-        let Some((time, _)) = rest.split_once(' ') else { return false };
-        let created = crate::tools::aws::seconds_since_epoch(&format!("{day}T{time}+0000"));
-        let started = i64::try_from(run.started).unwrap_or(i64::MAX);
+        let Ok(created) = Timestamp::strptime("%F %T%.f %z UTC", &self.created) else { return false };
         let host = self.who.rsplit_once('@').map(|(_, host)| host);
         let here = fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| duct::cmd!("hostname").read().ok());
-        created.is_some_and(|created| created + 10 >= started) && host == here.as_deref().map(str::trim)
+        created.as_second() + 10 >= run.started && host == here.as_deref().map(str::trim)
     }
 }
 
@@ -114,6 +112,9 @@ mod tests {
         let here = fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| duct::cmd!("hostname").read().ok());
         let mine = Holder { who: format!("ann@{}", here.expect("a host name").trim()), ..holder };
         assert!(mine.is_of(&Running { pid: 1, started: 1_769_860_700 }));
-        assert!(!mine.is_of(&Running { pid: 1, started: 1_769_860_900 }), "taken before that run began");
+        let whole = Holder { created: "2026-01-31 12:00:00 +0000 UTC".to_owned(), ..mine };
+        assert!(whole.is_of(&Running { pid: 1, started: 1_769_860_810 }), "started with the note ten seconds late");
+        assert!(!whole.is_of(&Running { pid: 1, started: 1_769_860_811 }), "taken before that run began");
+        assert!(!Holder { created: "today".to_owned(), ..whole }.is_of(&Running { pid: 1, started: 0 }));
     }
 }

@@ -14,6 +14,7 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{Read, Write as _};
 use std::net::TcpStream;
+use std::num::NonZero;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -196,9 +197,33 @@ impl Checkout {
         // Python ignores the signal that such a write would end in, and so does what takes its place.
         const LIMIT: &str = "import os, resource, sys; most = int(sys.argv[1]); \
             resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)); os.execv(sys.argv[2], sys.argv[2:])";
+        self.started_by(LIMIT, &bytes.to_string(), arguments)
+    }
+
+    /// The command on a terminal of so many columns; stdout has all that goes there, from both of its outputs.
+    pub(crate) fn on_terminal(&self, columns: NonZero<u16>, arguments: &[&str]) -> Command {
+        const TERMINAL: &str = "import fcntl, os, pty, struct, sys, termios
+pid, terminal = pty.fork()
+if pid == 0:
+    fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack('HHHH', 50, int(sys.argv[1]), 0, 0))
+    os.execv(sys.argv[2], sys.argv[2:])
+while True:
+    try:
+        said = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not said:
+        break
+    os.write(1, said)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))";
+        self.started_by(TERMINAL, &columns.to_string(), arguments)
+    }
+
+    /// The command by a program of Python's, which has a number as its first argument.
+    fn started_by(&self, program: &str, number: &str, arguments: &[&str]) -> Command {
         let plain = self.command(arguments);
         let mut command = Command::new("python3");
-        command.args(["-c", LIMIT, &bytes.to_string()]).arg(plain.get_program()).args(plain.get_args());
+        command.args(["-c", program, number]).arg(plain.get_program()).args(plain.get_args());
         command.current_dir(&self.root);
         for (name, value) in plain.get_envs() {
             match value {
@@ -273,7 +298,8 @@ pub(crate) fn run(command: &mut Command) -> Ran {
 
 /// Takes away what the caller's environment, or the `cargo test` around us, would tell the command.
 fn clean(command: &mut Command) {
-    const NAMES: [&str; 8] = [
+    const NAMES: [&str; 9] = [
+        "COLUMNS",
         "DEPLOY_ENV",
         "TERRAFORM",
         "TERRAFORM_RELEASES_URL",
