@@ -3,6 +3,7 @@
 use super::pinned::Zig;
 use super::process::Tool;
 use crate::error::{Hint, bail_hint};
+use crate::model::caller::Purpose;
 use crate::model::compiler::Compiler;
 use crate::model::elf::Architecture;
 use crate::model::function::Function;
@@ -13,6 +14,9 @@ use std::path::{Path, PathBuf};
 
 /// Amazon Linux 2023's glibc; zig links against exactly its symbols.
 const GLIBC: &str = "2.34";
+
+/// The profile of packages.
+const PROFILE: &str = "lambda";
 
 /// What cargo says about the workspace.
 #[derive(Debug)]
@@ -79,13 +83,13 @@ fn rustc() -> OsString {
 
 /// The compiler of this machine against the one that the workspace names.
 pub(crate) fn compiler(root: &Path, pin: Option<&str>) -> Result<Compiler> {
-    let said = Tool::new(rustc()).args(["--version"]).ask(root)?;
+    let said = Tool::new(Purpose::Package, rustc()).args(["--version"]).ask(root)?;
     Ok(Compiler::new(&String::from_utf8_lossy(&said), pin))
 }
 
 /// Reads the workspace at `root`.
 pub(crate) fn workspace(root: &Path) -> Result<Workspace> {
-    let tool = Tool::new(cargo()).args(["metadata", "--format-version", "1", "--no-deps", "--offline"]);
+    let tool = Tool::new(Purpose::Host, cargo()).args(["metadata", "--format-version", "1", "--no-deps", "--offline"]);
     let metadata: Metadata = serde_json::from_slice(&tool.ask(root)?)
         .context("cannot understand `cargo metadata`")
         .hint("check `[package.metadata.lambda]`, which knows `architecture = \"x86_64\"` or `\"arm64\"`, and `[workspace.metadata.lambda]`, which knows `project`, `production` and `rustc`")?;
@@ -120,8 +124,9 @@ fn is_project(name: &str) -> bool {
 
 /// Lets cargo write a change of the workspace's members into `Cargo.lock`, and nothing else.
 pub(crate) fn lock_members(root: &Path) -> Result<()> {
-    let update =
-        |more: &[&str]| Tool::new(cargo()).args(["update", "--workspace"]).args(more.iter().copied()).run(root);
+    let update = |more: &[&str]| {
+        Tool::new(Purpose::Host, cargo()).args(["update", "--workspace"]).args(more.iter().copied()).run(root)
+    };
     // What the members need is locked as a rule, and then no registry has to be asked.
     update(&["--offline"]).or_else(|_| update(&[])).map(drop)
 }
@@ -135,28 +140,56 @@ pub(crate) fn compile(root: &Path, target: &Path, function: &Function, zig: &Zig
     let flags = [(root, "/workspace"), (home.as_path(), "/cargo"), (sysroot.as_path(), "/rust")]
         .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
         .join("\u{1f}");
-    let tool = Tool::new(zig.program())
-        .args(["zigbuild", "--locked", "--profile", "lambda", "--package", &function.name, "--bin", &function.name])
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).context("cannot read `Cargo.toml`")?;
+    let profile = profile(&manifest);
+    let tool = Tool::new(Purpose::Package, zig.program())
+        .args(["zigbuild", "--locked", "--profile", PROFILE, "--package", &function.name, "--bin", &function.name])
         .args(["--target", &format!("{triple}.{GLIBC}"), "--target-dir"])
         .args([target])
+        .args(profile.iter().flat_map(|setting| ["--config", setting]))
+        // Which cargo runs us is ours to know, not the tool's.
+        .env("CARGO", cargo())
         .env("CARGO_ENCODED_RUSTFLAGS", flags)
         .env("PATH", zig.path()?)
         .env("CARGO_ZIGBUILD_CACHE_DIR", zig.cache("zigbuild"))
         .env("ZIG_GLOBAL_CACHE_DIR", zig.cache("zig"))
         .env("ZIG_LOCAL_CACHE_DIR", zig.cache("zig-local"))
-        // What would change the bytes with the caller's environment.
-        .without("RUSTFLAGS")
-        .without("CARGO_BUILD_RUSTFLAGS")
-        .without("CARGO_BUILD_TARGET")
-        .without("RUSTC_WRAPPER")
-        .without("SOURCE_DATE_EPOCH");
-    tool.run(root)?;
+        // Said also where the caller's environment is silent, as a configuration file above the checkout may not be. An
+        // empty wrapper is none.
+        .env("CARGO_INCREMENTAL", "0")
+        .env("RUSTC_WRAPPER", "")
+        .env("RUSTC_WORKSPACE_WRAPPER", "");
+    tool.run(root).hint(format!(
+        "the cause stands in the output above; `-v` shows all of it. It was built with an environment of its own: a variable \
+         that `{}` needs is set in `[env]` of `.cargo/config.toml`",
+        function.name
+    ))?;
     Ok(target.join(triple).join("lambda").join(&function.name))
+}
+
+/// What `Cargo.toml` says of the profile, as cargo takes it on its command line: nothing stands above that, while
+/// configuration files and variables stand above the manifest.
+fn profile(manifest: &str) -> Vec<String> {
+    let ours = format!("profile.{PROFILE}");
+    let (mut table, mut settings) = ("", Vec::new());
+    for line in manifest.lines() {
+        // Cargo takes no comments there.
+        let line = line.split(" #").next().unwrap_or(line).trim();
+        if let Some(name) = line.strip_prefix('[') {
+            table = name.trim_end_matches(']');
+        } else if table.strip_prefix(&*ours).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            && line.contains('=')
+            && !line.starts_with('#')
+        {
+            settings.push(format!("{table}.{line}"));
+        }
+    }
+    settings
 }
 
 /// The sysroot, when it has the standard library for `triple`.
 fn installed_target(root: &Path, triple: &str) -> Result<PathBuf> {
-    let sysroot = Tool::new(rustc()).args(["--print", "sysroot"]).ask(root)?;
+    let sysroot = Tool::new(Purpose::Package, rustc()).args(["--print", "sysroot"]).ask(root)?;
     let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot).trim());
     if !sysroot.join("lib/rustlib").join(triple).join("lib").is_dir() {
         bail_hint!(format!("run `rustup target add {triple}`"); "the Rust toolchain cannot compile for `{triple}`");
@@ -166,21 +199,16 @@ fn installed_target(root: &Path, triple: &str) -> Result<PathBuf> {
 
 /// Runs one of cargo's own gates (`fmt`, `clippy`, `test`) over the workspace.
 pub(crate) fn gate(root: &Path, arguments: &[&str]) -> Result<()> {
-    Tool::new(cargo()).args(arguments.iter().copied()).run(root).map(drop)
+    Tool::new(Purpose::Host, cargo()).args(arguments.iter().copied()).run(root).map(drop)
 }
 
 /// Compiles a tool from crates.io with the dependencies it was released with, below `folder`. Without optimisation: that
 /// halves the time, and what runs for two seconds has nothing to make up for it.
 pub(crate) fn install(name: &str, version: &str, folder: &Path) -> Result<()> {
-    Tool::new(cargo())
+    Tool::new(Purpose::Host, cargo())
         .args(["install", "--quiet", "--locked", "--debug", "--version", &format!("={version}"), "--root"])
         .args([folder.as_os_str(), name.as_ref()])
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
-        // What is meant for the workspace's own build.
-        .without("RUSTFLAGS")
-        .without("CARGO_ENCODED_RUSTFLAGS")
-        .without("CARGO_BUILD_TARGET")
-        .without("CARGO_TARGET_DIR")
         .run(folder.parent().unwrap_or(folder))
         .map(drop)
         .with_context(|| format!("cannot install `{name}`"))
@@ -192,4 +220,24 @@ pub(super) fn home() -> Result<PathBuf> {
         .map(PathBuf::from)
         .or_else(|| Some(std::env::home_dir()?.join(".cargo")))
         .context("cannot tell cargo's home folder")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_profile_is_said_as_the_manifest_says_it() {
+        let manifest = "[profile.dev]\ndebug = 0\n[profile.lambda]\n# x = 1\nopt-level = \"s\"\n\n  lto = \"fat\" # slow\n\
+            [profile.lambda.package.zip]\nopt-level = 3\n[profile.lambdas]\nlto = true\n[x]\ny = 1\n";
+        assert_eq!(
+            profile(manifest),
+            [
+                "profile.lambda.opt-level = \"s\"",
+                "profile.lambda.lto = \"fat\"",
+                "profile.lambda.package.zip.opt-level = 3"
+            ]
+        );
+        assert!(profile("[profile.release]\nlto = true\n").is_empty());
+    }
 }

@@ -1,6 +1,7 @@
 //! The door to git: the branch, the commit, and how two commits stand to each other.
 
 use crate::error::{Hint, bail_hint};
+use crate::model::caller::Purpose;
 use crate::model::release::Relation;
 use crate::tools::process::Tool;
 use anyhow::{Context, Result};
@@ -66,7 +67,8 @@ impl Git {
     pub(crate) fn remote_branches(&self) -> Result<Vec<String>> {
         let folder = self.0.workdir().unwrap_or_else(|| self.0.path());
         // It must wait neither for a password that nobody types nor for a server that says nothing.
-        let list = Tool::new("git").args(["ls-remote", "--heads", "origin"]).env("GIT_TERMINAL_PROMPT", "0");
+        let list =
+            Tool::new(Purpose::Git, "git").args(["ls-remote", "--heads", "origin"]).env("GIT_TERMINAL_PROMPT", "0");
         let list = list.env("GIT_HTTP_LOW_SPEED_LIMIT", "1").env("GIT_HTTP_LOW_SPEED_TIME", "30").ask(folder);
         let list = list
             .context("cannot list the branches of the remote `origin`")

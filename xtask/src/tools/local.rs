@@ -1,14 +1,15 @@
 //! The local AWS: a MiniStack of this checkout's own on the loopback, which outlives the command that starts it.
 
-use super::process::command_line;
+use super::process::{self, Signal, Tool, command_line};
 use super::{events, files, http, pinned};
 use crate::error::{Hint, bail_hint, with_hint};
+use crate::model::caller::Purpose;
 use crate::model::package::sha256;
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -135,8 +136,8 @@ fn stop(target: &Path) -> Result<bool> {
     if !runs() {
         return Ok(false);
     }
-    for (signal, patience) in [("-TERM", STOP), ("-KILL", ANSWER)] {
-        duct::cmd!("kill", signal, pid.to_string()).stderr_null().unchecked().run().context("cannot run `kill`")?;
+    for (signal, patience) in [(Signal::TERM, STOP), (Signal::KILL, ANSWER)] {
+        process::signal(pid, signal);
         let started = Instant::now();
         while started.elapsed() < patience {
             if !runs() {
@@ -156,10 +157,7 @@ fn start(target: &Path, program: &Path, port: Option<u16>) -> Result<Local> {
     }
     let port = free_port(port, last(target).map(|last| last.port))?;
     let endpoint = endpoint(port);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    // Its environment is emptied: what is in ours would reach the functions that it runs.
-    let environment = [
-        ("PATH", path),
+    let settings: [(_, OsString); 13] = [
         ("HOME", folder.clone().into()),
         ("BIND_HOST", "127.0.0.1".into()),
         ("GATEWAY_PORT", port.to_string().into()),
@@ -176,27 +174,16 @@ fn start(target: &Path, program: &Path, port: Option<u16>) -> Result<Local> {
     ];
     let log = folder.join("log");
     let output = File::create(&log).with_context(|| format!("cannot write `{}`", log.display()))?;
-    let handle = duct::cmd!(program)
-        .full_env(environment)
-        .dir(&folder)
-        .stdin_null()
-        .stderr_to_stdout()
-        .stdout_file(output)
-        // A group of its own: Ctrl-C in the terminal is for the command, not for this.
-        .before_spawn(|command| {
-            command.process_group(0);
-            Ok(())
-        })
-        .unchecked()
-        .start()
-        .with_context(|| format!("cannot start `{}`", program.display()))?;
-    let pid = handle.pids().first().copied().context("the local AWS has no process id")?;
+    let tool =
+        settings.into_iter().fold(Tool::new(Purpose::Function, program), |tool, (name, value)| tool.env(name, value));
+    let process = tool.detach(&folder, output)?;
+    let pid = process.pid().context("the local AWS has no process id")?;
     files::write(&folder.join("process.json"), &serde_json::to_vec(&Process { pid, port })?)?;
     let local = Local { port, pid, account: ACCOUNT, region: REGION, bucket: bucket(target) };
     let ready = format!("{}/_ministack/ready", local.endpoint());
     let started = Instant::now();
     while !matches!(http::request("GET", &ready, ANSWER), Ok((200, _))) {
-        if handle.try_wait().context("cannot watch the local AWS")?.is_some() || started.elapsed() > START {
+        if process.has_ended() || started.elapsed() > START {
             let said = fs::read_to_string(&log).unwrap_or_default();
             let lines: Vec<_> = said.trim().lines().rev().take(15).collect();
             let end: Vec<_> = lines.into_iter().rev().collect();
@@ -208,8 +195,6 @@ fn start(target: &Path, program: &Path, port: Option<u16>) -> Result<Local> {
         std::thread::sleep(Duration::from_millis(20));
     }
     local.make_bucket()?;
-    // It is not ours to wait for: it goes on when we end.
-    std::mem::forget(handle);
     Ok(local)
 }
 

@@ -7,6 +7,7 @@ mod common;
 mod deploy;
 mod faults;
 mod life;
+mod machine;
 mod new;
 mod packages;
 mod permissions;

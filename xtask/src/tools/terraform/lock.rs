@@ -1,7 +1,7 @@
 //! Terraform's lock of a state, and the runs that a kill has cut off from us.
 
 use crate::error::Hint;
-use crate::tools::process::command_line;
+use crate::tools::process::{command_line, host_name};
 use crate::tools::{events, files};
 use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
@@ -88,8 +88,7 @@ impl Holder {
         let created = crate::tools::aws::seconds_since_epoch(&format!("{day}T{time}+0000"));
         let started = i64::try_from(run.started).unwrap_or(i64::MAX);
         let host = self.who.rsplit_once('@').map(|(_, host)| host);
-        let here = fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| duct::cmd!("hostname").read().ok());
-        created.is_some_and(|created| created + 10 >= started) && host == here.as_deref().map(str::trim)
+        created.is_some_and(|created| created + 10 >= started) && host == Some(&*host_name())
     }
 }
 
@@ -111,8 +110,7 @@ mod tests {
         let holder = Holder::in_error(ERROR).expect("it is a lock error");
         // Noon of that day is 1_769_860_800.
         assert!(!holder.is_of(&Running { pid: 1, started: 1_769_860_700 }), "another host");
-        let here = fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| duct::cmd!("hostname").read().ok());
-        let mine = Holder { who: format!("ann@{}", here.expect("a host name").trim()), ..holder };
+        let mine = Holder { who: format!("ann@{}", host_name()), ..holder };
         assert!(mine.is_of(&Running { pid: 1, started: 1_769_860_700 }));
         assert!(!mine.is_of(&Running { pid: 1, started: 1_769_860_900 }), "taken before that run began");
     }

@@ -8,12 +8,12 @@ pub(crate) use provider::provider_source;
 use super::process::{Finished, Tool};
 use super::{events, files, pinned};
 use crate::error::{Hint, with_hint};
+use crate::model::caller::Purpose;
 use crate::model::package::sha256;
 use anyhow::{Context, Result, anyhow};
 use lock::{Holder, ORPHAN, Running};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -37,20 +37,23 @@ impl Program {
 
     /// Whether all of Terraform's files in the checkout are formatted.
     pub(crate) fn check_format(&self, root: &Path) -> Result<()> {
-        let tool = Tool::new(&self.path).args(["fmt", "-check", "-recursive", "-diff", "terraform"]);
+        let tool =
+            Tool::new(Purpose::Terraform, &self.path).args(["fmt", "-check", "-recursive", "-diff", "terraform"]);
         tool.run(root).map(drop).hint("run `terraform fmt -recursive terraform`")
     }
 
     /// Validates a root, without a state.
     pub(crate) fn check(&self, folder: &Path, data: &Path) -> Result<()> {
-        let run = |arguments: &[&str]| self.tool(data).args(arguments.iter().copied()).run(folder).map(drop);
+        let run = |arguments: &[&str]| {
+            self.tool(Purpose::Terraform, data).args(arguments.iter().copied()).run(folder).map(drop)
+        };
         run(&["init", "-backend=false", "-input=false", "-lockfile=readonly", "-no-color"])?;
         run(&["validate", "-no-color"])
     }
 
-    fn tool(&self, data: &Path) -> Tool {
+    fn tool(&self, purpose: Purpose, data: &Path) -> Tool {
         let cache = data.parent().unwrap_or(data).join("providers");
-        let tool = Tool::new(&self.path)
+        let tool = Tool::new(purpose, &self.path)
             .env("TF_DATA_DIR", data)
             .env("TF_IN_AUTOMATION", "1")
             .env("TF_INPUT", "0")
@@ -95,9 +98,9 @@ pub(crate) struct Place {
     pub(crate) region: String,
     /// Whether something else than AWS answers for it.
     pub(crate) emulated: bool,
-    /// Variables of the environment to take away.
-    pub(crate) without: Vec<OsString>,
-    /// Variables of the environment to set.
+    /// What it may know of the caller.
+    pub(crate) purpose: Purpose,
+    /// What it is told besides.
     pub(crate) with: Vec<(&'static str, String)>,
 }
 
@@ -241,8 +244,8 @@ impl State<'_> {
     }
 
     fn tool(&self, arguments: &[&str]) -> Tool {
-        let Place { without, with, .. } = self.place;
-        let tool = without.iter().fold(self.program.tool(&self.data), Tool::without);
+        let Place { purpose, with, .. } = self.place;
+        let tool = self.program.tool(*purpose, &self.data);
         with.iter().fold(tool, |tool, (name, value)| tool.env(*name, value)).args(arguments.iter().copied())
     }
 
