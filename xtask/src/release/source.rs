@@ -7,13 +7,11 @@ use crate::model::release::{Relation, Release};
 use crate::project::Project;
 use crate::tools::git::Git;
 use anyhow::Result;
-use std::sync::Mutex;
 
 /// What is released, as git tells it at the start of a run.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// libgit2's repository is for one thread at a time.
-    git: Mutex<Git>,
+    git: Git,
     pub(crate) release: Release,
 }
 
@@ -36,7 +34,7 @@ impl Source {
             share: options.weight,
             narrowed: project.is_narrowed(),
         };
-        Ok(Self { git: Mutex::new(git), release })
+        Ok(Self { git, release })
     }
 
     pub(crate) fn alias(&self) -> AliasName {
@@ -45,12 +43,12 @@ impl Source {
 
     /// How its commit stands to a recorded one.
     pub(crate) fn relation(&self, recorded: &str) -> Relation {
-        self.git.lock().map_or(Relation::Unknown, |git| git.relation(&self.release.commit, recorded))
+        self.git.relation(&self.release.commit, recorded)
     }
 
     #[cfg(test)]
     pub(crate) fn new(git: Git, release: Release) -> Self {
-        Self { git: Mutex::new(git), release }
+        Self { git, release }
     }
 }
 

@@ -153,6 +153,11 @@ impl Tool {
 
     /// Like [`Tool::run`] for a question that is answered at once. The answer is for us, and not told.
     pub(crate) fn ask(&self, folder: &Path) -> Result<Vec<u8>> {
+        self.succeeded(self.question(folder)?)
+    }
+
+    /// The same where a non-zero exit is an answer.
+    pub(crate) fn question(&self, folder: &Path) -> Result<Finished> {
         events::tool(&format!("$ {}", self.shown()));
         let shell = Shell::new().context("cannot tell the current folder")?;
         shell.change_dir(folder);
@@ -161,7 +166,7 @@ impl Tool {
         let output = command.output().with_context(|| format!("cannot run `{}`", self.shown()))?;
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         stderr.lines().for_each(events::tool);
-        self.succeeded(Finished { code: output.status.code(), stdout: output.stdout, stderr })
+        Ok(Finished { code: output.status.code(), stdout: output.stdout, stderr })
     }
 
     fn succeeded(&self, finished: Finished) -> Result<Vec<u8>> {
