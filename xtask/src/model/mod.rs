@@ -2,6 +2,7 @@
 
 pub(crate) mod alias;
 pub(crate) mod audit;
+pub(crate) mod branch;
 pub(crate) mod caller;
 pub(crate) mod canary;
 pub(crate) mod compiler;

@@ -65,6 +65,23 @@ impl Git {
         Ok(text(&head).strip_prefix("refs/heads/").map(str::to_owned))
     }
 
+    pub(crate) fn has_branch(&self, name: &str) -> bool {
+        let reference = format!("refs/heads/{name}");
+        self.ask(&["show-ref", "--verify", "--quiet", "--", &reference]).is_ok_and(|found| found.success())
+    }
+
+    pub(crate) fn remotes(&self) -> Vec<String> {
+        self.answer(&["remote"]).unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+
+    /// The commits that a branch is at: here, and where it was last fetched from.
+    pub(crate) fn tips(&self, branch: &str) -> Vec<String> {
+        let remotes = self.remotes().into_iter().map(|remote| format!("refs/remotes/{remote}/{branch}"));
+        let references = [format!("refs/heads/{branch}")].into_iter().chain(remotes);
+        let tip = |reference: String| self.ask(&["rev-parse", "--verify", "--quiet", &reference]).ok();
+        references.filter_map(tip).filter(Finished::success).map(|tip| text(&tip)).collect()
+    }
+
     /// The full id of HEAD's commit.
     pub(crate) fn commit(&self) -> Result<String> {
         let head = self.ask(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?;

@@ -106,3 +106,69 @@ fn doctor_names_what_no_tool_hears() {
         assert!(!ran.stdout.contains(&format!("`{name}`")), "{name}: {ran}");
     }
 }
+
+/// A CI system's name of the branch is made the branch's own, and one that HEAD contradicts is not believed.
+#[test]
+fn names_of_branches_from_ci() {
+    let checkout = Checkout::new();
+    let with = |variable: &str, value: &str, arguments: &[&str]| {
+        let ran = run(checkout.command(arguments).env(variable, value));
+        assert!(!ran.stderr.contains("panicked"), "{ran}");
+        ran
+    };
+    // It gets as far as to look for the alias, which is production's.
+    let means_production = |variable, value: &str| {
+        with(variable, value, &["history"]).fails_with(&[&format!("no alias `{PRODUCTION}`")]);
+    };
+    means_production("CIRCLE_BRANCH", &format!("refs/heads/{PRODUCTION}"));
+    checkout.git(&["remote", "add", "origin", "https://example.com/nowhere.git"]);
+    checkout.git(&["remote", "add", "fork", "https://example.com/fork.git"]);
+    for prefix in ["", "origin/", "fork/", "refs/heads/", "refs/remotes/origin/", "remotes/origin/"] {
+        means_production("GIT_BRANCH", &format!("{prefix}{PRODUCTION}"));
+    }
+    for none in ["refs/tags/v1", "refs/pull/1/merge", "HEAD", "origin/HEAD"] {
+        with("GIT_BRANCH", none, &["deploy"]).fails_with(&[none, "names no branch", "--branch"]);
+    }
+
+    // Another one is checked out.
+    for variable in ["GIT_BRANCH", "CIRCLE_BRANCH"] {
+        let ran = with(variable, "origin/feature", &["deploy"]);
+        ran.fails_with(&[
+            &format!("`{variable}` says branch `feature`"),
+            &format!("`{PRODUCTION}` is checked out"),
+            "unset",
+        ]);
+    }
+    // A person may mean it, and hears of it.
+    let ran = with("GIT_BRANCH", "", &["deploy", "--branch", "feature", "--env", "nowhere"]);
+    ran.fails_with(&[
+        &format!("warning: `--branch` says branch `feature`, but `{PRODUCTION}` is checked out"),
+        "nowhere",
+    ]);
+
+    // On a detached HEAD its commit tells: at the branch, before it, after it, or beside it.
+    let first = checkout.git(&["rev-parse", "HEAD"]).trim().to_owned();
+    checkout.git(&["checkout", "--quiet", "-b", "feature"]);
+    checkout.write("note", "of the feature");
+    let feature = checkout.commit("A feature");
+    checkout.git(&["checkout", "--quiet", PRODUCTION]);
+    checkout.write("note", "of production");
+    checkout.commit("Something else");
+    let goes_on = |ran: Ran| {
+        assert!(!ran.stderr.contains("warning"), "{ran}");
+        ran.fails_with(&["there is no environment `nowhere`"]);
+    };
+    let deploy = ["deploy", "--env", "nowhere"];
+    for commit in [PRODUCTION, &first] {
+        checkout.git(&["checkout", "--quiet", "--detach", commit]);
+        goes_on(with("GIT_BRANCH", &format!("origin/{PRODUCTION}"), &deploy));
+        goes_on(with("GIT_BRANCH", "a/branch/never/fetched", &deploy));
+    }
+    checkout.git(&["checkout", "--quiet", "--detach", &feature]);
+    goes_on(with("GIT_BRANCH", "feature", &deploy));
+    let ran = with("GIT_BRANCH", PRODUCTION, &deploy);
+    ran.fails_with(&[&format!("`GIT_BRANCH` says branch `{PRODUCTION}`"), "is not on that branch", "--branch"]);
+    // Unless it was fetched meanwhile: what is here under that name is only older.
+    checkout.git(&["update-ref", &format!("refs/remotes/origin/{PRODUCTION}"), &feature]);
+    goes_on(with("GIT_BRANCH", PRODUCTION, &deploy));
+}
