@@ -19,13 +19,15 @@ const ROOMS: [(&str, &[&str]); 10] = [
 ];
 
 /// What the rooms may not do themselves.
-const FORBIDDEN: [(&str, &[&str]); 2] = [
-    ("model", &["std::fs", "std::process", "std::net", "std::env", "aws_", "tokio", "duct::", "xshell"]),
-    ("tools", &["print!(", "println!(", "io::stdout", "io::stderr"]),
-];
+const FORBIDDEN: [(&str, &[&str]); 1] =
+    [("model", &["std::fs", "std::process", "std::net", "std::env", "aws_", "tokio", "duct::", "xshell"])];
 
-/// What is said in one module alone: nobody starts a program past the list of what it may know.
-const DOORS: [(&str, &[&str]); 1] = [("tools::process", &["duct::", "xshell::", "Command::new(", "vars_os("])];
+/// What is said in one module alone: nobody starts a program past the list of what it may know, and nobody writes where a
+/// reader who has gone could end a release.
+const DOORS: [(&str, &[&str]); 2] = [
+    ("tools::process", &["duct::", "xshell::", "Command::new(", "vars_os("]),
+    ("ui", &["print!(", "println!(", "io::stdout", "io::stderr"]),
+];
 
 /// What ships of each module, by its path: without comments and tests.
 type Modules = BTreeMap<String, String>;

@@ -28,10 +28,10 @@ mod time;
 
 use crate::cli::Global;
 use crate::stacks::Due;
-use anyhow::{Context, Result};
+use crate::ui;
+use anyhow::Result;
 use serde::Serialize;
 use std::fmt::{self, Display};
-use std::io::Write;
 use std::process::ExitCode;
 
 /// Shows a command's result on stdout: for a person, or with `--json` for a program.
@@ -39,8 +39,7 @@ fn show<T: Display + Serialize>(global: &Global, result: &T) -> Result<ExitCode>
     let text = if global.json { serde_json::to_string_pretty(result)? } else { result.to_string() };
     let text = text.trim_end();
     if !text.is_empty() {
-        // Whoever reads it may have stopped: that is a failure, but none to panic about.
-        writeln!(std::io::stdout(), "{text}").context("cannot write the result")?;
+        ui::result(text)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,8 +4,8 @@ use crate::common::fixture::{FUNCTIONS, ORDERS, PRODUCTION};
 use crate::common::report::of;
 use crate::common::{Checkout, Ran, run};
 use serde_json::{Value, json};
-use std::fs;
-use std::process::Command;
+use std::fs::{self, File};
+use std::process::{Command, Stdio};
 
 /// What people have in their environment, for other work than this.
 const HOSTILE: [(&str, &str); 29] = [
@@ -90,6 +90,64 @@ fn a_hostile_environment_releases_the_same() {
     let ran = hostile(&checkout, &["deploy", "--json"]);
     let deployed = ran.json();
     assert_eq!((&of(&deployed, ORDERS)["version"], &of(&deployed, ORDERS)["alias"]), (&json!("2"), &json!(PRODUCTION)));
+
+    // So is one whose reader has gone.
+    checkout.say(ORDERS, "third");
+    checkout.commit("a third word");
+    let status = unheard(&checkout, &["deploy", "-v"]).stderr(gone()).status().expect("it can be started");
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(checkout.alias(ORDERS, PRODUCTION)["version"], "3");
+}
+
+/// The end of a pipe that nobody reads any more, as behind `head`.
+fn gone() -> Stdio {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    Stdio::from(writer)
+}
+
+fn unheard(checkout: &Checkout, arguments: &[&str]) -> Command {
+    let mut command = checkout.command(arguments);
+    command.stdin(Stdio::null()).stdout(gone());
+    command
+}
+
+#[test]
+fn output_that_ends() {
+    let checkout = Checkout::new();
+    for arguments in [
+        &["--help"][..],
+        &["--version"],
+        &["completions", "bash"],
+        &["completions", "zsh"],
+        &["local", "status"],
+        &["local", "status", "--json"],
+        &["doctor"],
+        &["status"],
+        &["status", "--json", "-v"],
+    ] {
+        let output = unheard(&checkout, arguments).stderr(Stdio::piped()).output().expect("it can be started");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
+        assert!(!said.contains("panicked") && !said.contains("error"), "{arguments:?}: {said}");
+        let status = unheard(&checkout, arguments).stderr(gone()).status().expect("it can be started");
+        assert_eq!(status.code(), Some(0), "{arguments:?}, with nobody on stderr either");
+        // A disk that is full is another thing: who wants the result does not get it.
+        let full = File::options().write(true).open("/dev/full");
+        if let (Ok(full), false) = (full, arguments[0].starts_with('-')) {
+            let output = unheard(&checkout, arguments).stdout(full).stderr(Stdio::piped()).output().expect("it starts");
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+            assert!(
+                said.contains("the result cannot be written") && !said.contains("panicked"),
+                "{arguments:?}: {said}"
+            );
+        }
+    }
+    // What is wrong stays wrong.
+    let status =
+        unheard(&checkout, &["status", "--env", "nowhere"]).stderr(gone()).status().expect("it can be started");
+    assert_eq!(status.code(), Some(1));
 }
 
 #[test]
