@@ -7,7 +7,7 @@ use crate::model::function::Function;
 use crate::model::package::Package;
 use crate::model::version::Version;
 use crate::tools::aws::Aws;
-use crate::tools::terraform::sources;
+use crate::tools::terraform::Sources;
 use crate::tools::{events, files};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -17,8 +17,8 @@ use std::fs;
 use std::path::Path;
 
 const FOLDER: &str = "terraform";
-/// The stacks that lie in its folder.
-const OTHERS: [&str; 3] = ["bootstrap/", "gateway/", "role/"];
+/// The stacks that lie in its folder, and what is written there after an apply.
+const OTHERS: [&str; 4] = ["bootstrap", "gateway", "role", "output.json"];
 
 /// What Terraform says of one function: an entry of its output `lambdas`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -67,7 +67,7 @@ pub(crate) struct Applied {
 /// # Errors
 /// Terraform does not know a function, or what its role allows is not said.
 pub(crate) fn held(stacks: &Stacks<'_>) -> Result<Held> {
-    let sources = sources(&stacks.project.root.join(FOLDER))?;
+    let sources = Sources::read(&stacks.project.root.join(FOLDER), &OTHERS)?;
     for function in &stacks.project.functions {
         require_entry(function, &sources)?;
         Role::of(function)?;
@@ -201,9 +201,11 @@ fn exist(aws: &Aws, lambdas: &Lambdas) -> Result<bool> {
     Ok(true)
 }
 
-fn require_entry(function: &Function, sources: &BTreeMap<String, String>) -> Result<()> {
+fn require_entry(function: &Function, sources: &Sources) -> Result<()> {
     let name = &function.name;
-    if sources.values().any(|text| text.contains(&format!("var.packages[\"{name}\"]"))) {
+    // In JSON the quotation marks are escaped.
+    let entry = format!("var.packages[\"{name}\"]");
+    if sources.texts().any(|text| text.replace("\\\"", "\"").contains(&entry)) {
         return Ok(());
     }
     let file = format!("terraform/{}.tf", function.module());

@@ -10,7 +10,7 @@ use crate::environment::Environment;
 use crate::model::package::sha256;
 use crate::project::Project;
 use crate::tools::events;
-use crate::tools::terraform::{Place, Program, State, sources};
+use crate::tools::terraform::{Place, Program, Sources, State};
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -126,10 +126,9 @@ impl<'a> Stacks<'a> {
 }
 
 impl<'a> Stack<'a> {
-    /// `elsewhere` are folders in that of the state which are stacks of their own.
+    /// `elsewhere` is what lies in the folder of the state and is no part of it, such as stacks of their own.
     fn new(name: &str, state: State<'a>, variables: Value, elsewhere: &[&str]) -> Result<Self> {
-        let mut sources = sources(&state.folder)?;
-        sources.retain(|path, _| !elsewhere.iter().any(|folder| path.starts_with(folder)));
+        let sources = Sources::read(&state.folder, elsewhere)?.digest();
         let inputs = json!({"variables": variables, "sources": sources, "terraform": state.program.version});
         let digest = sha256(inputs.to_string().as_bytes()).hex;
         Ok(Self { name: name.to_owned(), state, variables, digest, adoptable: Vec::new() })

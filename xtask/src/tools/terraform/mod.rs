@@ -2,18 +2,19 @@
 
 mod lock;
 mod provider;
+mod sources;
 
 pub(crate) use provider::provider_source;
+pub(crate) use sources::Sources;
 
 use super::process::{Finished, Tool};
 use super::{events, files, pinned};
 use crate::error::{Hint, with_hint};
 use crate::model::caller::Purpose;
 use crate::model::package::sha256;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use lock::{Holder, ORPHAN, Running};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -70,26 +71,6 @@ impl Program {
             None => tool,
         }
     }
-}
-
-/// All of Terraform's own files in a folder and below, by path.
-pub(crate) fn sources(folder: &Path) -> Result<BTreeMap<String, String>> {
-    let mut found = BTreeMap::new();
-    let mut open = vec![folder.to_path_buf()];
-    while let Some(next) = open.pop() {
-        let entries = fs::read_dir(&next).with_context(|| format!("cannot read `{}`", next.display()))?;
-        for entry in entries {
-            let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if path.is_dir() && name != ".terraform" {
-                open.push(path);
-            } else if name.ends_with(".tf") || name == ".terraform.lock.hcl" {
-                let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-                found.insert(path.strip_prefix(folder).unwrap_or(&path).display().to_string(), text);
-            }
-        }
-    }
-    Ok(found)
 }
 
 /// Where states lie, and how Terraform is to reach AWS.
@@ -271,9 +252,8 @@ impl State<'_> {
             ];
             settings.extend(local.map(|name| format!("{name}=true")));
         }
-        // The sources name modules and providers, which are installed by it.
-        let sources = sources(&self.folder)?;
-        let wanted = sha256(format!("{}\n{settings:?}\n{sources:?}", self.program.version).as_bytes()).hex;
+        let sources = Sources::read(&self.folder, &[])?.configuration();
+        let wanted = sha256(format!("{}\n{settings:?}\n{sources}", self.program.version).as_bytes()).hex;
         let stamp = self.data.join("initialised");
         if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
             return Ok(());
