@@ -70,7 +70,7 @@ impl Local {
     /// The one of this checkout when it runs.
     pub(crate) fn running(target: &Path) -> Option<Self> {
         let Process { pid, port } = last(target)?;
-        command_line(pid).filter(|line| line.contains("ministack"))?;
+        runs(target, pid).then_some(())?;
         let local = Self { port, pid, account: ACCOUNT, region: REGION, bucket: bucket(target) };
         matches!(local.request("HEAD", ""), Ok((200, _))).then_some(local)
     }
@@ -132,21 +132,25 @@ pub(crate) fn down(target: &Path) -> Result<bool> {
 
 fn stop(target: &Path) -> Result<bool> {
     let Some(Process { pid, .. }) = last(target) else { return Ok(false) };
-    let runs = || command_line(pid).is_some_and(|line| line.contains("ministack"));
-    if !runs() {
+    if !runs(target, pid) {
         return Ok(false);
     }
     for (signal, patience) in [(Signal::TERM, STOP), (Signal::KILL, ANSWER)] {
         process::signal(pid, signal);
         let started = Instant::now();
         while started.elapsed() < patience {
-            if !runs() {
+            if !runs(target, pid) {
                 return Ok(true);
             }
             std::thread::sleep(Duration::from_millis(20));
         }
     }
     Err(anyhow!("the local AWS (process {pid}) does not end")).hint(format!("look at it with `ps -p {pid}`"))
+}
+
+/// Whether the process is the local AWS of this checkout, and not of the one that this is a copy of.
+fn runs(target: &Path, pid: u32) -> bool {
+    command_line(pid).is_some_and(|line| line.contains("ministack")) && process::works_in(pid, &folder(target))
 }
 
 fn start(target: &Path, program: &Path, port: Option<u16>) -> Result<Local> {
@@ -223,4 +227,37 @@ fn bucket(target: &Path) -> String {
 
 fn last(target: &Path) -> Option<Process> {
     serde_json::from_slice(&fs::read(folder(target).join("process.json")).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `cp -a` leaves them.
+    #[test]
+    fn a_copy_leaves_the_original_s_process_alone() {
+        let base = tempfile::tempdir().expect("a folder");
+        let [one, copy, moved] = ["one", "copy", "moved"].map(|name| base.path().join(name));
+        for target in [&one, &copy] {
+            fs::create_dir_all(folder(target)).expect("a folder");
+        }
+        let program = base.path().join("ministack");
+        fs::write(&program, "sleep 60 & wait\n").expect("a script");
+        let tool = Tool::new(Purpose::Function, "sh").args([program]);
+        let process =
+            tool.detach(&folder(&one), File::create(base.path().join("log")).expect("a file")).expect("it starts");
+        let pid = process.pid().expect("it runs");
+        let note = serde_json::to_vec(&Process { pid, port: 1 }).expect("JSON");
+        for target in [&one, &copy] {
+            fs::write(folder(target).join("process.json"), &note).expect("a file");
+        }
+        while command_line(pid).is_none_or(|line| !line.contains("ministack")) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(!down(&copy).expect("there is nothing to stop"));
+        assert!(!process.has_ended() && runs(&one, pid));
+        // One that was moved is the same checkout, and its process is still its own.
+        fs::rename(&one, &moved).expect("it can be moved");
+        assert!(down(&moved).expect("it is stopped") && !runs(&moved, pid));
+    }
 }

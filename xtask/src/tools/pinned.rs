@@ -171,13 +171,14 @@ fn terraform_folder(target: &Path) -> PathBuf {
 }
 
 /// The version that a program reports, when it is 1.11 or newer and below 2. The answer is kept for as long as the
-/// file is the same: asking takes a third of a second.
+/// file is the same: asking takes a third of a second. Of a version manager's shim it is not: what that starts is decided
+/// elsewhere.
 fn terraform_version(program: &Path, target: &Path) -> Result<Option<String>> {
     let Some(found) = find(program) else { return Ok(None) };
     let Ok(meta) = found.metadata() else { return Ok(None) };
     let identity = format!("{}\n{}\n{:?}\n", found.display(), meta.len(), meta.modified().ok());
     let known = target.join("tools/terraform-version");
-    let kept = std::fs::read_to_string(&known).unwrap_or_default();
+    let kept = std::fs::read_to_string(&known).ok().filter(|_| is_itself(&found)).unwrap_or_default();
     let version = if let Some(version) = kept.strip_prefix(&identity) {
         version.to_owned()
     } else {
@@ -185,10 +186,24 @@ fn terraform_version(program: &Path, target: &Path) -> Result<Option<String>> {
         let Ok(answer) = tool.ask(Path::new(".")) else { return Ok(None) };
         let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap_or_default();
         let version = answer["terraform_version"].as_str().unwrap_or_default().to_owned();
-        files::write(&known, format!("{identity}{version}").as_bytes())?;
+        if is_itself(&found) {
+            files::write(&known, format!("{identity}{version}").as_bytes())?;
+        }
         version
     };
     Ok(fits(&version).then_some(version))
+}
+
+/// Whether a file is a program of this name, and neither a script nor a link to a program that is called otherwise.
+fn is_itself(found: &Path) -> bool {
+    let mut first = [0; 4];
+    let read = std::fs::File::open(found).and_then(|mut file| file.read_exact(&mut first));
+    let real = found.canonicalize().unwrap_or_default();
+    let named = real.file_name().is_some_and(|name| name.to_string_lossy().contains("terraform"));
+    // ELF, and Apple's two formats.
+    read.is_ok()
+        && named
+        && matches!(first, [0x7f, b'E', b'L', b'F'] | [0xcf, 0xfa, 0xed, 0xfe] | [0xca, 0xfe, 0xba, 0xbe])
 }
 
 fn fits(version: &str) -> bool {
@@ -270,6 +285,30 @@ mod tests {
         assert!(format!("{error:#}").contains("does not run") && hint.contains("pip config list"), "{error:#}");
         assert!(install("elsewhere").is_err(), "nothing remembers it as installed");
         install("pip").expect("it is installed once it runs");
+    }
+
+    #[test]
+    fn nothing_is_remembered_of_a_shim() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let manager = folder.path().join("manager");
+        let version = |version: &str| {
+            let text = format!("#!/bin/sh\necho '{{\"terraform_version\": \"{version}\"}}'\n");
+            files::write_executable(&manager, text.as_bytes()).expect("a script");
+        };
+        let shim = folder.path().join("terraform");
+        files::write_executable(&shim, format!("#!/bin/sh\nexec {} \"$@\"\n", manager.display()).as_bytes())
+            .expect("a script");
+        for (said, found) in [("1.11.0", Some("1.11.0")), ("1.12.3", Some("1.12.3")), ("1.5.7", None)] {
+            version(said);
+            assert_eq!(terraform_version(&shim, folder.path()).expect("it is asked").as_deref(), found);
+        }
+        // A link to a manager that goes by the name it is called by, though that is a program.
+        let link = folder.path().join("links/terraform");
+        std::fs::create_dir(folder.path().join("links")).expect("a folder");
+        std::os::unix::fs::symlink("/bin/sh", &link).expect("a link");
+        assert!(!is_itself(&link) && !is_itself(&shim) && !is_itself(Path::new("/nowhere/terraform")));
+        std::fs::copy("/bin/sh", folder.path().join("terraform-1.11.4")).expect("a program");
+        assert!(is_itself(&folder.path().join("terraform-1.11.4")));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! its end: its output is told line by line as it comes, kept, and quoted when it fails. xshell asks what answers at once,
 //! duct runs what takes its time.
 
-use super::events;
+use super::{events, files};
 use crate::error::with_hint;
 use crate::model::caller::{self, Purpose};
 use anyhow::{Context, Result};
@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::mem::ManuallyDrop;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use xshell::Shell;
 
@@ -215,6 +215,22 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
 /// What this machine calls itself.
 pub(crate) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Whether a running process works in this very folder, by which it says itself whose it is: its number may be another
+/// program's by now, or have been copied along with the file that it stands in.
+pub(crate) fn works_in(pid: u32, folder: &Path) -> bool {
+    let link = PathBuf::from(format!("/proc/{pid}/cwd"));
+    let place = if Path::new("/proc/self").exists() {
+        Some(link)
+    } else {
+        let lsof = Tool::new(Purpose::Any, "lsof").args(["-a", "-p", &pid.to_string(), "-d", "cwd", "-Fn"]);
+        let said = lsof.ask(Path::new("/")).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        said.lines().find_map(|line| line.strip_prefix('n')).map(PathBuf::from)
+    };
+    let there = place.and_then(|place| files::identity(&place));
+    there.is_some() && there == files::identity(folder)
 }
 
 /// The command line of a running process; `None` when there is none with this id.

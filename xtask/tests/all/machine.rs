@@ -230,3 +230,25 @@ fn names_of_branches_from_ci() {
     checkout.git(&["update-ref", &format!("refs/remotes/origin/{PRODUCTION}"), &feature]);
     goes_on(with("GIT_BRANCH", PRODUCTION, &deploy));
 }
+
+/// A copy of a checkout has a local AWS of its own.
+#[test]
+fn a_copied_checkout() {
+    let checkout = Checkout::new();
+    let first = checkout.json(&["local", "up"]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("copy");
+    let copied = Command::new("cp").arg("-a").arg(checkout.path("")).arg(&copy).status().expect("`cp` can be run");
+    assert!(copied.success());
+    let there = |arguments: &[&str]| run(checkout.command(arguments).current_dir(&copy)).json();
+    assert_eq!(there(&["local", "status", "--json"])["running"], false);
+    let second = there(&["local", "up", "--json"]);
+    assert_ne!((&second["pid"], &second["endpoint"]), (&first["pid"], &first["endpoint"]));
+    assert_eq!(checkout.json(&["local", "status"]), first);
+    assert_eq!(there(&["local", "down", "--json"])["running"], false);
+    assert_eq!(checkout.json(&["local", "status"]), first);
+
+    // Without a program to stop it by.
+    let mut bare = checkout.command(&["local", "down", "--json"]);
+    assert_eq!(run(bare.env("PATH", "/nowhere")).json()["running"], false);
+}

@@ -18,6 +18,9 @@ pub(super) struct Running {
     pid: u32,
     /// Seconds since 1970.
     started: u64,
+    /// Where the note lies: copied along with a checkout, it is of a run that is not ours.
+    #[serde(default)]
+    place: (u64, u64),
 }
 
 impl Running {
@@ -25,7 +28,7 @@ impl Running {
     pub(super) fn note(pid: u32, killed: Option<&Self>, note: &Path) {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let started = killed.map_or(now, |run| run.started.min(now));
-        if let Ok(text) = serde_json::to_vec(&Self { pid, started }) {
+        if let Ok(text) = serde_json::to_vec(&Self { pid, started, place: place(note) }) {
             // Without the note a lock that a kill leaves is reported, not broken.
             let _ = files::write(note, &text);
         }
@@ -35,6 +38,9 @@ impl Running {
     pub(super) fn orphan(note: &Path) -> Result<Option<Self>> {
         let Ok(text) = fs::read(note) else { return Ok(None) };
         let Ok(run) = serde_json::from_slice::<Self>(&text) else { return Ok(None) };
+        if run.place != place(note) {
+            return Ok(None);
+        }
         if run.is_alive() {
             events::say("wait", &format!("for the Terraform of a killed run (process {})", run.pid));
             events::quietly("wait", || run.wait())?;
@@ -57,6 +63,10 @@ impl Running {
     fn is_alive(&self) -> bool {
         command_line(self.pid).is_some_and(|line| line.contains("terraform"))
     }
+}
+
+fn place(note: &Path) -> (u64, u64) {
+    note.parent().and_then(files::identity).unwrap_or_default()
 }
 
 /// Who holds a state's lock, as Terraform's error says.
@@ -105,13 +115,25 @@ mod tests {
         assert_eq!(Holder::in_error("Error: something else\n ID: 1\n Who: x\n Created: y"), None);
     }
 
+    /// As `cp -a` leaves them.
+    #[test]
+    fn a_copied_note_is_of_nobody_s_run() {
+        let [one, copy] = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+        let [here, there] = [&one, &copy].map(|folder| folder.path().join("running.json"));
+        // Of a process that has ended, as far as anybody can tell.
+        Running::note(u32::MAX >> 1, None, &here);
+        fs::copy(&here, &there).expect("a copy");
+        assert!(Running::orphan(&here).expect("it is read").is_some());
+        assert!(Running::orphan(&there).expect("it is read").is_none());
+    }
+
     #[test]
     fn breaks_no_lock_of_another_machine_or_an_earlier_run() {
         let holder = Holder::in_error(ERROR).expect("it is a lock error");
         // Noon of that day is 1_769_860_800.
-        assert!(!holder.is_of(&Running { pid: 1, started: 1_769_860_700 }), "another host");
+        assert!(!holder.is_of(&Running { pid: 1, started: 1_769_860_700, place: (0, 0) }), "another host");
         let mine = Holder { who: format!("ann@{}", host_name()), ..holder };
-        assert!(mine.is_of(&Running { pid: 1, started: 1_769_860_700 }));
-        assert!(!mine.is_of(&Running { pid: 1, started: 1_769_860_900 }), "taken before that run began");
+        assert!(mine.is_of(&Running { pid: 1, started: 1_769_860_700, place: (0, 0) }));
+        assert!(!mine.is_of(&Running { pid: 1, started: 1_769_860_900, place: (0, 0) }), "taken before that run began");
     }
 }
