@@ -1,6 +1,6 @@
 //! The packages of a release, refused here rather than by AWS.
 
-use crate::error::Hint;
+use crate::error::{Hint, with_hint};
 use crate::model::compiler::Compiler;
 use crate::model::elf;
 use crate::model::function::Function;
@@ -8,7 +8,7 @@ use crate::model::package::{self, Package};
 use crate::project::Project;
 use crate::tools::pinned::Zig;
 use crate::tools::{cargo, events, files};
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 
 /// Builds the functions one after the other: cargo uses all cores for each.
 pub(crate) fn build<'a>(project: &Project, functions: impl Iterator<Item = &'a Function>) -> Result<Vec<Package>> {
@@ -24,12 +24,10 @@ fn build_one(project: &Project, function: &Function, zig: &Zig, compiler: &Compi
     let name = &function.name;
     let executable = cargo::compile(&project.root, &project.cargo_target, function, zig)?;
     let bytes = std::fs::read(&executable).with_context(|| format!("cannot read `{}`", executable.display()))?;
-    let checked = elf::inspect(&bytes, function.architecture)
-        .with_context(|| format!("`{}` cannot run in Lambda", executable.display()))
-        .hint(format!(
-            "check `[package.metadata.lambda]` in `{}/Cargo.toml`, and what it links",
-            function.folder.display()
-        ))?;
+    let checked = elf::inspect(&bytes, function.architecture).map_err(|unfit| {
+        let mend = unfit.mend();
+        with_hint(Error::new(unfit).context(format!("`{name}` cannot run in Lambda")), mend)
+    })?;
     let zip = package::zip(&[("bootstrap", &bytes, 0o755)])
         .with_context(|| format!("`{name}` makes no package that Lambda takes"))
         .hint("find what makes it large with `cargo tree` and leave it out")?;

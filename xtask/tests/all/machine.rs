@@ -252,3 +252,28 @@ fn a_copied_checkout() {
     let mut bare = checkout.command(&["local", "down", "--json"]);
     assert_eq!(run(bare.env("PATH", "/nowhere")).json()["running"], false);
 }
+
+/// What this machine has and Lambda has not is refused before anything is published.
+#[test]
+fn a_library_that_lambda_lacks() {
+    let checkout = Checkout::new();
+    checkout.write("orders/pq.c", "int PQlibVersion(void) { return 1; }\n");
+    let library = checkout.path("orders/libpq.so.5");
+    let mut cc = Command::new("cc");
+    cc.args(["-shared", "-nostdlib", "-Wl,-soname,libpq.so.5", "-o"]).arg(&library).arg(checkout.path("orders/pq.c"));
+    assert!(cc.status().expect("a C compiler").success());
+    let link = format!(
+        "println!(\"cargo:rustc-link-arg=-Wl,--no-as-needed\"); println!(\"cargo:rustc-link-arg={}\");",
+        library.display()
+    );
+    checkout.write("orders/build.rs", &format!("fn main() {{ {link} }}"));
+    checkout.commit("Link a library");
+    let ran = checkout.run(&["deploy"]);
+    ran.fails_with(&[
+        "`orders` cannot run in Lambda",
+        "needs `libpq.so.5`, which the runtime does not have",
+        "vendored",
+    ]);
+    assert!(!ran.stderr.contains("apply"), "{ran}");
+    assert!(!checkout.path("target/lambda/orders").exists(), "there is no package of it");
+}
