@@ -23,6 +23,7 @@ pub(crate) mod rollback;
 pub(crate) mod scaffold;
 pub(crate) mod settings;
 pub(crate) mod smoke;
+pub(crate) mod traces;
 pub(crate) mod traffic;
 pub(crate) mod units;
 pub(crate) mod version;

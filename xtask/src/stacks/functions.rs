@@ -4,7 +4,7 @@ use super::role::Role;
 use super::{Due, Held, Plan, Stack, Stacks};
 use crate::error::{Hint, bail_hint};
 use crate::model::function::Function;
-use crate::model::package::Package;
+use crate::model::package::{Package, sha256};
 use crate::model::version::Version;
 use crate::tools::aws::Aws;
 use crate::tools::terraform::Sources;
@@ -48,6 +48,7 @@ pub(crate) struct Functions<'a> {
     stacks: &'a Stacks<'a>,
     stack: Stack<'a>,
     roles: Vec<Role>,
+    packages: &'a [Package],
     due: Option<Due>,
     before: Held,
     /// What the state holds of them.
@@ -80,7 +81,7 @@ impl<'a> Functions<'a> {
     pub(crate) fn observe(
         stacks: &'a Stacks<'a>,
         aws: &Aws,
-        packages: &[Package],
+        packages: &'a [Package],
         before: Held,
         refresh: bool,
     ) -> Result<Self> {
@@ -88,7 +89,7 @@ impl<'a> Functions<'a> {
         let stack = stack(stacks, packages, &roles)?;
         let lambdas: Lambdas = before.output("lambdas")?.unwrap_or_default();
         let due = stack.due(&before, refresh, || exist(aws, &lambdas))?;
-        Ok(Self { stacks, stack, roles, due, before, lambdas })
+        Ok(Self { stacks, stack, roles, packages, due, before, lambdas })
     }
 
     /// Whether the state is of these very packages, and AWS has what it tells of.
@@ -134,6 +135,9 @@ impl<'a> Functions<'a> {
             self.write(&self.before)?;
             return Ok(Applied { lambdas: self.lambdas, published: Vec::new() });
         }
+        // Terraform reads them by their names: they stay what this run has built until it is done.
+        let _lock = self.stacks.project.lock_packages()?;
+        self.packages.iter().try_for_each(is_as_built)?;
         for role in self.missing_roles() {
             events::step_with("role", || role.stack(self.stacks)?.apply(), |()| role.name.clone())?;
         }
@@ -199,6 +203,15 @@ fn exist(aws: &Aws, lambdas: &Lambdas) -> Result<bool> {
         }
     }
     Ok(true)
+}
+
+fn is_as_built(package: &Package) -> Result<()> {
+    let path = &package.path;
+    let found = fs::read(path).with_context(|| format!("cannot read the package `{}`", path.display()))?;
+    if sha256(&found) != package.digest {
+        bail_hint!("run this again, and one at a time where the source changes"; "another run has built `{}` anew", path.display());
+    }
+    Ok(())
 }
 
 fn require_entry(function: &Function, sources: &Sources) -> Result<()> {

@@ -16,12 +16,11 @@ use std::path::{Path, PathBuf};
 const GLIBC: &str = "2.34";
 
 /// The profile of packages.
-const PROFILE: &str = "lambda";
+const PROFILE: &str = "function";
 
 /// What cargo says about the workspace.
 #[derive(Debug)]
 pub(crate) struct Workspace {
-    pub(crate) target: PathBuf,
     pub(crate) functions: Vec<Function>,
     pub(crate) names: Names,
 }
@@ -40,7 +39,6 @@ pub(crate) struct Names {
 
 #[derive(Deserialize)]
 struct Metadata {
-    target_directory: PathBuf,
     packages: Vec<Package>,
     /// Of the workspace itself.
     #[serde(default)]
@@ -51,8 +49,15 @@ struct Metadata {
 struct Package {
     name: String,
     manifest_path: PathBuf,
+    targets: Vec<Target>,
     #[serde(default)]
     metadata: Option<Extra<Lambda>>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -99,7 +104,9 @@ pub(crate) fn workspace(root: &Path) -> Result<Workspace> {
         .filter_map(|package| {
             let lambda = package.metadata?.lambda?;
             let folder = package.manifest_path.parent()?.to_path_buf();
-            Some(Function { name: package.name, folder, architecture: lambda.architecture })
+            let is_program = |target: &Target| target.kind.iter().any(|kind| kind == "bin");
+            let programs = package.targets.into_iter().filter(is_program).map(|target| target.name).collect();
+            Some(Function { name: package.name, folder, architecture: lambda.architecture, programs })
         })
         .collect();
     functions.sort_by(|a, b| a.name.cmp(&b.name));
@@ -113,7 +120,7 @@ pub(crate) fn workspace(root: &Path) -> Result<Workspace> {
             "`{}` is no name for a project (`[workspace.metadata.lambda]` in `Cargo.toml`)", names.project
         );
     }
-    Ok(Workspace { target: metadata.target_directory, functions, names })
+    Ok(Workspace { functions, names })
 }
 
 /// What every name that is made of it in AWS allows.
@@ -131,25 +138,44 @@ pub(crate) fn lock_members(root: &Path) -> Result<()> {
     update(&["--offline"]).or_else(|_| update(&[])).map(drop)
 }
 
-/// Compiles a function and gives the path of its executable.
-pub(crate) fn compile(root: &Path, target: &Path, function: &Function, zig: &Zig) -> Result<PathBuf> {
+/// A function's program, and the folders of this machine that it should not tell of.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) path: PathBuf,
+    pub(crate) folders: Vec<PathBuf>,
+}
+
+/// Compiles a function. `folder` is for the builds of this checkout alone: cargo goes by names and times, and another
+/// checkout's function of the same name is another function.
+pub(crate) fn compile(root: &Path, folder: &Path, function: &Function, zig: &Zig) -> Result<Compiled> {
     let triple = function.architecture.target();
+    let program =
+        function.program().with_context(|| format!("it is not clear what `{}` runs", function.name)).hint(format!(
+            "in `{}/Cargo.toml`: {}",
+            function.folder.display(),
+            "a function is the crate's only binary, or of several the one with the crate's name, or else `bootstrap`"
+        ))?;
     let sysroot = installed_target(root, triple)?;
-    let home = home()?;
-    // Paths that the compiler writes into panics and debug info: the same in every checkout.
-    let flags = [(root, "/workspace"), (home.as_path(), "/cargo"), (sysroot.as_path(), "/rust")]
-        .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
-        .join("\u{1f}");
+    // Paths that a compiler writes into panics, debug info and `__FILE__`: the same in every checkout.
+    let mapped = [(root.to_path_buf(), "/workspace"), (home()?, "/cargo"), (sysroot, "/rust")];
+    let flags = |flag: &'static str| mapped.iter().map(move |(from, to)| format!("{flag}={}={to}", from.display()));
+    let rust = flags("--remap-path-prefix").collect::<Vec<_>>().join("\u{1f}");
+    let quoted = flags("-ffile-prefix-map").map(|flag| format!("'{}'", flag.replace('\'', "'\\''")));
+    let c = quoted.collect::<Vec<_>>().join(" ");
+    let of_target = |name: &str| format!("{name}_{}", triple.replace('-', "_"));
     let manifest = std::fs::read_to_string(root.join("Cargo.toml")).context("cannot read `Cargo.toml`")?;
     let profile = profile(&manifest);
     let tool = Tool::new(Purpose::Package, zig.program())
-        .args(["zigbuild", "--locked", "--profile", PROFILE, "--package", &function.name, "--bin", &function.name])
+        .args(["zigbuild", "--locked", "--profile", PROFILE, "--package", &function.name, "--bin", program])
         .args(["--target", &format!("{triple}.{GLIBC}"), "--target-dir"])
-        .args([target])
+        .args([folder])
         .args(profile.iter().flat_map(|setting| ["--config", setting]))
         // Which cargo runs us is ours to know, not the tool's.
         .env("CARGO", cargo())
-        .env("CARGO_ENCODED_RUSTFLAGS", flags)
+        .env("CARGO_ENCODED_RUSTFLAGS", rust)
+        .env(of_target("CFLAGS"), &c)
+        .env(of_target("CXXFLAGS"), &c)
+        .env("CC_SHELL_ESCAPED_FLAGS", "1")
         .env("PATH", zig.path()?)
         .env("CARGO_ZIGBUILD_CACHE_DIR", zig.cache("zigbuild"))
         .env("ZIG_GLOBAL_CACHE_DIR", zig.cache("zig"))
@@ -164,7 +190,8 @@ pub(crate) fn compile(root: &Path, target: &Path, function: &Function, zig: &Zig
          that `{}` needs is set in `[env]` of `.cargo/config.toml`",
         function.name
     ))?;
-    Ok(target.join(triple).join("lambda").join(&function.name))
+    let folders = mapped.into_iter().filter(|(from, to)| from != Path::new(to)).map(|(from, _)| from).collect();
+    Ok(Compiled { path: folder.join(triple).join(PROFILE).join(program), folders })
 }
 
 /// What `Cargo.toml` says of the profile, as cargo takes it on its command line: nothing stands above that, while
@@ -228,14 +255,14 @@ mod tests {
 
     #[test]
     fn the_profile_is_said_as_the_manifest_says_it() {
-        let manifest = "[profile.dev]\ndebug = 0\n[profile.lambda]\n# x = 1\nopt-level = \"s\"\n\n  lto = \"fat\" # slow\n\
-            [profile.lambda.package.zip]\nopt-level = 3\n[profile.lambdas]\nlto = true\n[x]\ny = 1\n";
+        let manifest = "[profile.dev]\ndebug = 0\n[profile.function]\n# x = 1\nopt-level = \"s\"\n\n  lto = \"fat\" # slow\n\
+            [profile.function.package.zip]\nopt-level = 3\n[profile.functions]\nlto = true\n[x]\ny = 1\n";
         assert_eq!(
             profile(manifest),
             [
-                "profile.lambda.opt-level = \"s\"",
-                "profile.lambda.lto = \"fat\"",
-                "profile.lambda.package.zip.opt-level = 3"
+                "profile.function.opt-level = \"s\"",
+                "profile.function.lto = \"fat\"",
+                "profile.function.package.zip.opt-level = 3"
             ]
         );
         assert!(profile("[profile.release]\nlto = true\n").is_empty());

@@ -5,6 +5,7 @@ use crate::common::report::of;
 use crate::common::{Checkout, Ran, run};
 use serde_json::{Value, json};
 use std::fs::{self, File};
+use std::io::Read;
 use std::process::{Command, Stdio};
 
 /// What people have in their environment, for other work than this.
@@ -229,6 +230,139 @@ fn names_of_branches_from_ci() {
     // Unless it was fetched meanwhile: what is here under that name is only older.
     checkout.git(&["update-ref", &format!("refs/remotes/origin/{PRODUCTION}"), &feature]);
     goes_on(with("GIT_BRANCH", PRODUCTION, &deploy));
+}
+
+/// What is in a function's package.
+fn bootstrap(checkout: &Checkout, function: &str) -> Vec<u8> {
+    let file = File::open(checkout.path(&format!("target/lambda/{function}/lambda.zip"))).expect("a package");
+    let mut zip = zip::ZipArchive::new(file).expect("a zip");
+    let mut bytes = Vec::new();
+    zip.by_name("bootstrap").expect("a bootstrap").read_to_end(&mut bytes).expect("it is whole");
+    bytes
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+/// Two branches in two checkouts with one target folder for all that cargo builds: each package has its own code.
+#[test]
+fn two_checkouts_with_one_target_folder() {
+    let rounds = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(4);
+    let shared = &tempfile::tempdir().expect("a folder");
+    let [one, other] = [Checkout::new(), Checkout::new()];
+    std::thread::scope(|scope| {
+        for (checkout, name) in [(&one, "one"), (&other, "other")] {
+            scope.spawn(move || {
+                for round in 0..rounds {
+                    let word = format!("{name} in round {round}");
+                    checkout.say(ORDERS, &word);
+                    let mut build = checkout.command(&["build", "--function", ORDERS]);
+                    let ran = run(build.env("CARGO_TARGET_DIR", shared.path()));
+                    assert_eq!(ran.code, Some(0), "{ran}");
+                    assert!(holds(&bootstrap(checkout, ORDERS), &word), "{word} is not in its package");
+                }
+            });
+        }
+    });
+    assert_eq!(fs::read_dir(shared.path()).expect("a folder").count(), 0, "it belongs to nobody's packages");
+}
+
+/// Two runs in one checkout, and cargo's own build with the very profile: no package has anything else than its source.
+#[test]
+fn two_builds_in_one_checkout() {
+    let checkout = Checkout::new();
+    let first = of(&checkout.json(&["build"]), ORDERS)["sha256"].clone();
+    let cargo = |arguments: &[&str]| {
+        let mut cargo = Command::new("cargo");
+        cargo.args(["build", "--quiet", "--offline"]).args(arguments).current_dir(checkout.path(""));
+        cargo.env_remove("CARGO_TARGET_DIR");
+        let output = cargo.output().expect("cargo can be run");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| assert_eq!(of(&checkout.json(&["build"]), ORDERS)["sha256"], first));
+        }
+        scope.spawn(|| cargo(&["--profile", "function"]));
+        scope.spawn(|| cargo(&["--profile", "function", "--target", "x86_64-unknown-linux-gnu"]));
+    });
+    assert_eq!(of(&checkout.json(&["build"]), ORDERS)["sha256"], first);
+}
+
+/// Wherever a crate lies and whatever its program is called.
+#[test]
+fn what_cargo_allows() {
+    let checkout = Checkout::new();
+    let manifest = checkout.read("orders/Cargo.toml");
+    let with = |bins: &[&str]| {
+        let bins = bins.iter().map(|name| format!("\n[[bin]]\nname = \"{name}\"\npath = \"src/main.rs\"\n"));
+        checkout.write("orders/Cargo.toml", &format!("{manifest}{}", bins.collect::<String>()));
+        checkout.run(&["build", "--function", ORDERS])
+    };
+    for bins in [&["bootstrap"][..], &["something-else"], &["orders", "migrate"], &["migrate", "bootstrap"]] {
+        let ran = with(bins);
+        assert_eq!(ran.code, Some(0), "{bins:?}: {ran}");
+    }
+    for bins in [&["one", "two"][..], &["orders", "bootstrap"]] {
+        with(bins).fails_with(&["it is not clear what `orders` runs", bins[1], "only binary", "orders/Cargo.toml"]);
+    }
+    checkout.write("orders/Cargo.toml", &format!("{manifest}\n[lib]\npath = \"src/main.rs\"\n"));
+    fs::rename(checkout.path("orders/src/main.rs"), checkout.path("orders/src/lib.rs")).expect("it can be renamed");
+    checkout.edit("orders/Cargo.toml", "src/main.rs", "src/lib.rs");
+    checkout.run(&["build", "--function", ORDERS]).fails_with(&["no binary"]);
+    fs::rename(checkout.path("orders/src/lib.rs"), checkout.path("orders/src/main.rs")).expect("and back");
+
+    // In a folder of functions, or deeper, under another name than its own.
+    checkout.write("orders/Cargo.toml", &manifest.replace("../runtime", "../../../runtime"));
+    fs::create_dir_all(checkout.path("functions/of")).expect("a folder");
+    fs::rename(checkout.path("orders"), checkout.path("functions/of/shop")).expect("it can be moved");
+    checkout.edit("Cargo.toml", "\"orders\"", "\"functions/of/shop\"");
+    let built = checkout.json(&["build", "--function", ORDERS]);
+    assert_eq!(of(&built, ORDERS)["path"], json!(checkout.path("target/lambda/orders/lambda.zip")));
+}
+
+/// A path of this machine in a package would be another one on the next: it is mapped, or warned of.
+#[test]
+fn paths_of_the_machine() {
+    let [one, other] = [Checkout::new(), Checkout::new()];
+    let build = |checkout: &Checkout, spoil: &dyn Fn(&Checkout)| {
+        spoil(checkout);
+        let ran = checkout.run(&["build", "--function", ORDERS, "--json"]);
+        let sha = of(&ran.json(), ORDERS)["sha256"].clone();
+        (sha, ran)
+    };
+    let serve = "runtime::serve(env!(\"CARGO_PKG_NAME\"), WORD)";
+    let mapped = |checkout: &Checkout| {
+        // What a build script has made, with a panic in it, and where the source lies.
+        checkout.write(
+            "orders/build.rs",
+            "fn main() { let out = std::env::var(\"OUT_DIR\").unwrap(); std::fs::write(out + \"/made.rs\", \
+             \"pub fn made(n: usize) -> usize { [1, 2][n] }\").unwrap(); }",
+        );
+        let text = format!(
+            "mod made {{ include!(concat!(env!(\"OUT_DIR\"), \"/made.rs\")); }}\n{}",
+            checkout.read("orders/src/main.rs")
+        );
+        let text = text.replace(
+            serve,
+            &format!("println!(\"{{}} {{}}\", file!(), made::made(std::env::args().count()));\n    {serve}"),
+        );
+        checkout.write("orders/src/main.rs", &text);
+    };
+    let ((sha, ran), (same, _)) = (build(&one, &mapped), build(&other, &mapped));
+    assert!(!ran.stderr.contains("warning"), "{ran}");
+    assert_eq!(sha, same);
+    assert!(holds(&bootstrap(&one, ORDERS), "/made.rs"), "what is mapped is there");
+
+    let told = |checkout: &Checkout| {
+        checkout.edit("orders/src/main.rs", serve, &format!("println!(env!(\"CARGO_MANIFEST_DIR\"));\n    {serve}"));
+    };
+    let (sha, ran) = build(&one, &told);
+    assert!(ran.stderr.starts_with("warning: `orders` tells of this machine"), "{ran}");
+    assert!(ran.stderr.contains(&one.path("orders").display().to_string()), "{ran}");
+    assert!(ran.stderr.contains("CARGO_MANIFEST_DIR"), "{ran}");
+    assert_ne!(sha, same);
 }
 
 /// A copy of a checkout has a local AWS of its own.
