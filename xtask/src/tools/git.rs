@@ -134,6 +134,10 @@ impl Git {
             Some(("0", "0")) => Relation::Same,
             Some((_, "0")) => Relation::Newer,
             Some(("0", _)) => Relation::Older,
+            // Where history is cut off, what joins them may lie behind the cut.
+            Some(_) if self.ask(&["rev-parse", "--is-shallow-repository"]).is_ok_and(|said| text(&said) == "true") => {
+                Relation::Unknown
+            }
             Some(_) => Relation::Diverged,
             None => Relation::Unknown,
         }
@@ -301,6 +305,9 @@ pub(crate) mod tests {
         // What is not here is unknown, and nobody asks a server for it.
         let shallow = Git::open(&elsewhere.path().join("shallow")).expect("a repository");
         assert_eq!(shallow.relation(&second, &first), Relation::Unknown);
+        git(&elsewhere.path().join("shallow"), &format!("fetch --quiet --depth=1 origin {first}"));
+        let cut = Git::open(&elsewhere.path().join("shallow")).expect("a repository");
+        assert_eq!(cut.relation(&second, &first), Relation::Unknown, "both are here, and nothing between");
         for odd in ["main", "--all", "HEAD", "", "zz", "0000000000000000000000000000000000000000", &second[..2]] {
             assert_eq!((whole.relation(&second, odd), whole.subject(odd)), (Relation::Unknown, None), "{odd}");
         }
