@@ -1,13 +1,13 @@
 //! The environment of a run: an AWS account and region, and how the tools are told of it.
 
 use crate::error::{Hint, bail_hint};
+use crate::model::caller::Purpose;
 use crate::model::settings::{Settings, Unusable};
 use crate::project::Project;
 use crate::tools::aws::{Account, Aws};
 use crate::tools::local::Local;
 use crate::tools::terraform::Place;
 use anyhow::{Context, Result, anyhow};
-use std::ffi::OsString;
 use std::path::Path;
 
 /// The default environment: the local AWS.
@@ -122,23 +122,16 @@ impl Environment {
 
     /// How Terraform reaches this environment, and no other.
     pub(crate) fn place(&self) -> Place {
-        let (without, with) = match &self.access {
-            // What the caller's environment says of AWS is taken away.
-            Access::Local(local) => {
-                (std::env::vars_os().map(|(name, _)| name).filter(is_aws).collect(), local.variables())
-            }
+        let (purpose, with) = match &self.access {
+            Access::Local(local) => (Purpose::Terraform, local.variables()),
             Access::Account(account) => {
                 let region = [("AWS_REGION", self.region().to_owned())];
-                (Vec::new(), region.into_iter().chain(account.variables.iter().cloned()).collect())
+                (Purpose::Account, region.into_iter().chain(account.variables.iter().cloned()).collect())
             }
         };
         let (bucket, region) = (self.bucket(), self.region().to_owned());
-        Place { bucket, region, emulated: self.endpoint().is_some(), without, with }
+        Place { bucket, region, emulated: self.endpoint().is_some(), purpose, with }
     }
-}
-
-fn is_aws(name: &OsString) -> bool {
-    name.to_string_lossy().starts_with("AWS_")
 }
 
 fn deploy_role(settings: &Settings, project: &str) -> String {

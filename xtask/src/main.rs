@@ -1,5 +1,8 @@
 //! `cargo xtask`: packages, publishes and releases the Lambdas of this workspace. `ARCHITECTURE.md` is the map.
 
+// They panic where nobody reads any more: `ui` writes.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+
 #[cfg(test)]
 mod circleci;
 mod cli;
@@ -61,7 +64,9 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Local(local) => commands::local::run(global, local),
         Command::New(new) => commands::new::run(global, new),
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Cli::command(), "cargo-xtask", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "cargo-xtask", &mut script);
+            ui::result(String::from_utf8_lossy(&script).trim_end())?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -3,8 +3,13 @@
 use crate::error::{Hint, bail_hint};
 use crate::model::function::Function;
 use crate::tools::cargo::{self, Names};
+use crate::tools::files::{self, Lock};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Another run may wait for a killed one's Terraform, and for the lock of the state.
+const PATIENCE: Duration = Duration::from_secs(1200);
 
 /// The checkout that the command works on.
 #[derive(Debug)]
@@ -12,8 +17,6 @@ pub(crate) struct Project {
     pub(crate) root: PathBuf,
     /// `target` in the checkout, wherever cargo's own may be: what the pipeline makes and keeps lies there.
     pub(crate) target: PathBuf,
-    /// Cargo's target folder.
-    pub(crate) cargo_target: PathBuf,
     /// All of them, by name.
     pub(crate) functions: Vec<Function>,
     /// What it calls itself, its production branch, its compiler.
@@ -31,7 +34,7 @@ impl Project {
     /// Reads the functions of another checkout.
     pub(crate) fn at(root: PathBuf, only: &[String]) -> Result<Self> {
         let workspace = cargo::workspace(&root)?;
-        let cargo::Workspace { target: cargo_target, functions, names } = workspace;
+        let cargo::Workspace { functions, names } = workspace;
         if let Some(unknown) = only.iter().find(|name| !functions.iter().any(|f| f.name == **name)) {
             let known: Vec<_> = functions.iter().map(|f| f.name.as_str()).collect();
             bail_hint!(format!("the functions are: {}", known.join(", ")); "there is no function `{unknown}`");
@@ -39,7 +42,7 @@ impl Project {
         if functions.is_empty() {
             bail_hint!("add `[package.metadata.lambda]` to the crate of a Lambda"; "the workspace has no function");
         }
-        Ok(Self { target: root.join("target"), cargo_target, root, functions, names, only: only.to_vec() })
+        Ok(Self { target: root.join("target"), root, functions, names, only: only.to_vec() })
     }
 
     /// The functions that the command is about.
@@ -50,6 +53,17 @@ impl Project {
     /// Whether that is fewer than there are.
     pub(crate) fn is_narrowed(&self) -> bool {
         self.selected().count() < self.functions.len()
+    }
+
+    /// Where cargo builds the functions: wherever its own target folder may be, this is of this checkout alone, and no
+    /// profile and no target can have the name.
+    pub(crate) fn builds(&self) -> PathBuf {
+        self.target.join("lambda.build")
+    }
+
+    /// Until it is dropped nobody else makes a package here, or has Terraform read one.
+    pub(crate) fn lock_packages(&self) -> Result<Lock> {
+        files::lock(&self.target.join("lambda.lock"), PATIENCE)
     }
 
     /// Where a function's package lies once it is built.

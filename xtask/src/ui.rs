@@ -3,12 +3,13 @@
 pub(crate) use crate::model::units::bytes;
 use crate::tools::events::{self, Event};
 pub(crate) use crate::tools::events::{quietly, say, step, step_with};
+use anyhow::{Context, Result};
 pub(crate) use console::measure_text_width as width;
 use console::{Alignment, StyledObject, Term, pad_str, style, truncate_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -65,6 +66,20 @@ fn line(text: &str) {
     BARS.suspend(|| {
         let _ = writeln!(std::io::stderr(), "{text}");
     });
+}
+
+/// Asks for an answer that is typed behind it.
+pub(crate) fn prompt(text: &str) {
+    let _ = write!(std::io::stderr(), "{text}");
+}
+
+/// A command's result, on stdout. Whoever reads it may have heard enough, which is no failure.
+pub(crate) fn result(text: &str) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("what was to be done is done, but the result cannot be written"),
+    }
 }
 
 /// A step that runs.

@@ -3,6 +3,7 @@
 use crate::cli::{self, Global};
 use crate::error::{Hint, bail_hint};
 use crate::model::audit::{Sound, judge};
+use crate::model::caller::Purpose;
 use crate::project;
 use crate::tools::process::Tool;
 use crate::tools::{cargo_deny, pinned};
@@ -42,14 +43,10 @@ pub(crate) fn run(global: &Global, arguments: cli::Audit) -> Result<ExitCode> {
 }
 
 fn scan(root: &Path, scanner: &Path) -> Result<Sound> {
-    let tool = Tool::new(scanner)
+    let tool = Tool::new(Purpose::Python, scanner)
         .args(["--directory", "terraform", "--framework", "terraform", "--output", "json"])
         // Nothing is asked of a network, and nothing is sent anywhere.
-        .args(["--skip-download", "--download-external-modules", "False"])
-        .without("BC_API_KEY")
-        .without("PRISMA_API_URL")
-        .without("PYTHONPATH")
-        .without("PYTHONHOME");
+        .args(["--skip-download", "--download-external-modules", "False"]);
     let finished = tool.finish(root)?;
     // 1 is for findings, which the report has; what else there is means that there is no report.
     if !matches!(finished.code, Some(0 | 1)) {

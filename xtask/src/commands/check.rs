@@ -1,6 +1,7 @@
 //! `check`: every gate before production.
 
 use crate::error::{Hint, bail_hint};
+use crate::model::caller::Purpose;
 use crate::project;
 use crate::tools::process::Tool;
 use crate::tools::terraform::Program;
@@ -54,7 +55,7 @@ fn circleci(root: &Path) -> Result<()> {
     if !config.is_file() {
         bail_hint!("restore it with `git checkout -- .circleci`"; "`{}` is missing", config.display());
     }
-    Tool::new(checker)
+    Tool::new(Purpose::Python, checker)
         .args(["--builtin-schema", "vendor.circle-ci"])
         .args([config])
         .run(root)

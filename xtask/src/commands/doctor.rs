@@ -5,7 +5,7 @@ use crate::environment::{self, Environment, LOCAL};
 use crate::error::{bail_hint, hint_of, with_hint};
 use crate::project::{self, Project};
 use crate::tools::git::Git;
-use crate::tools::{cargo, local, pinned, terraform};
+use crate::tools::{cargo, local, pinned, process, terraform};
 use anyhow::{Result, anyhow};
 use serde::Serialize;
 use std::fmt;
@@ -48,6 +48,8 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode> {
         finding("provider", terraform::provider_source(&target)),
         finding("environment", settings(global, &root)),
     ];
+    let unheard = process::unheard().into_iter();
+    findings.extend(unheard.map(|name| finding("variable", Ok(format!("`{name}` is set and ignored")))));
     if global.env == LOCAL {
         findings.push(finding("local AWS", Ok(local_aws(&target))));
     } else if findings.iter().all(|finding| finding.ok || finding.what != "environment") {

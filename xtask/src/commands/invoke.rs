@@ -7,7 +7,6 @@ use crate::model::alias::AliasName;
 use crate::model::function::Function;
 use crate::model::smoke::Smoke;
 use crate::project::Project;
-use crate::tools::git::Git;
 use crate::ui;
 use anyhow::{Context, Result, anyhow};
 use serde::Serialize;
@@ -59,7 +58,7 @@ pub(crate) fn run(global: &Global, options: &Invoke) -> Result<ExitCode> {
         (Some(alias), _) => alias.clone(),
         (None, Some(version)) => version.to_string(),
         (None, None) => {
-            let branch = crate::release::source::branch(global, || Git::open(&project.root)?.head_branch())?;
+            let branch = crate::release::source::branch(global, &project.root)?;
             AliasName::of_branch(&branch).to_string()
         }
     };

@@ -30,10 +30,9 @@ pub(crate) mod verify;
 use crate::cli::Global;
 use crate::stacks::Due;
 use crate::ui;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Serialize;
 use std::fmt::{self, Display};
-use std::io::Write;
 use std::process::ExitCode;
 
 /// Shows a command's result on stdout: for a person, or with `--json` for a program.
@@ -49,8 +48,7 @@ fn show_as_it_is<T: Display + Serialize>(global: &Global, result: &T) -> Result<
 fn print(text: &str) -> Result<ExitCode> {
     let text = text.trim_end();
     if !text.is_empty() {
-        // Whoever reads it may have stopped: that is a failure, but none to panic about.
-        writeln!(std::io::stdout(), "{text}").context("cannot write the result")?;
+        ui::result(text)?;
     }
     Ok(ExitCode::SUCCESS)
 }

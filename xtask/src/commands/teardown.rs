@@ -21,7 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 use std::num::NonZeroU32;
 use std::process::ExitCode;
 
@@ -96,7 +96,7 @@ fn agreed(report: &Report) -> Result<bool> {
     if !stdin.is_terminal() {
         return Ok(false);
     }
-    let _ = write!(std::io::stderr(), "{report}Remove all this? [y/N] ");
+    ui::prompt(&format!("{report}Remove all this? [y/N] "));
     let mut answer = String::new();
     stdin.lock().read_line(&mut answer).context("cannot read the answer")?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

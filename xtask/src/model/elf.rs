@@ -13,6 +13,25 @@ use std::{fmt, str::FromStr};
 /// <https://docs.aws.amazon.com/linux/al2023/ug/core-glibc.html>
 pub(crate) const RUNTIME_GLIBC: GlibcVersion = GlibcVersion(2, 34);
 
+/// The libraries that `provided.al2023` has for any program: glibc's own and GCC's, which Rust unwinds with. What else the
+/// image holds is there for its package manager, and promised to nobody.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-provided.html>
+const LIBRARIES: [&str; 13] = [
+    "ld-linux-aarch64.so.1",
+    "ld-linux-x86-64.so.2",
+    "libBrokenLocale.so.1",
+    "libanl.so.1",
+    "libc.so.6",
+    "libdl.so.2",
+    "libgcc_s.so.1",
+    "libm.so.6",
+    "libmvec.so.1",
+    "libpthread.so.0",
+    "libresolv.so.2",
+    "librt.so.1",
+    "libutil.so.1",
+];
+
 /// A processor that Lambda offers, under Lambda's name for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Architecture {
@@ -129,6 +148,8 @@ pub(crate) enum ElfError {
     GlibcUnknown { symbol: String },
     /// Asks for a loader that the runtime does not have, such as musl's.
     WrongLoader { expected: &'static str, found: String },
+    /// Asks for libraries that the runtime does not have.
+    LibrariesMissing(Vec<String>),
     /// Damaged: says where.
     Malformed(&'static str),
 }
@@ -150,12 +171,28 @@ impl fmt::Display for ElfError {
             Self::WrongLoader { expected, found } => {
                 write!(f, "wants the loader `{found}`, but the runtime has `{expected}`")
             }
+            Self::LibrariesMissing(libraries) => {
+                write!(f, "needs `{}`, which the runtime does not have", libraries.join("`, `"))
+            }
             Self::Malformed(place) => write!(f, "damaged ELF file: {place}"),
         }
     }
 }
 
 impl std::error::Error for ElfError {}
+
+impl ElfError {
+    /// What mends it.
+    pub(crate) fn mend(&self) -> &'static str {
+        match self {
+            Self::LibrariesMissing(_) => {
+                "link it statically: the crate's feature for it is often called `bundled`, `vendored` or `static`; \
+                 `cargo tree --edges features` shows whose"
+            }
+            _ => "check `[package.metadata.lambda]` of its crate, and what it links",
+        }
+    }
+}
 
 /// Checks that Lambda's `provided.al2023` on `expected` would start this program.
 pub(crate) fn inspect(bytes: &[u8], expected: Architecture) -> Result<Executable, ElfError> {
@@ -191,6 +228,11 @@ fn inspect_for(bytes: &[u8], expected: Architecture, max: GlibcVersion) -> Resul
             return Err(ElfError::GlibcTooNew { found, symbol, max });
         }
         _ => {}
+    }
+    let mut missing = image.libraries(&dynamic)?;
+    missing.retain(|library| !LIBRARIES.contains(&&**library));
+    if !missing.is_empty() {
+        return Err(ElfError::LibrariesMissing(missing));
     }
     match interpreter {
         Some(found) if found != expected.loader() => {
@@ -248,6 +290,8 @@ struct Dynamic {
     pie: bool,
     strings: Option<u64>,
     versions: Option<u64>,
+    /// The names of libraries, by their places among the strings.
+    needed: Vec<u64>,
 }
 
 impl<'a> Image<'a> {
@@ -282,12 +326,27 @@ impl<'a> Image<'a> {
                     elf::DT_NULL => break,
                     elf::DT_STRTAB => dynamic.strings = Some(value),
                     elf::DT_VERNEED => dynamic.versions = Some(value),
+                    elf::DT_NEEDED => dynamic.needed.push(value),
                     elf::DT_FLAGS_1 => dynamic.pie = value & elf::DF_1_PIE.0 != 0,
                     _ => {}
                 }
             }
         }
         Ok(dynamic)
+    }
+
+    /// The libraries without which the loader refuses to start the program.
+    fn libraries(&self, dynamic: &Dynamic) -> Result<Vec<String>, ElfError> {
+        const DAMAGED: ElfError = ElfError::Malformed("its list of libraries");
+        if dynamic.needed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let strings = dynamic.strings.and_then(|strings| self.at(strings)).ok_or(DAMAGED)?;
+        let name = |place: &u64| {
+            let name = usize::try_from(*place).ok().and_then(|place| strings.get(place..)).ok_or(DAMAGED)?;
+            Ok(String::from_utf8_lossy(name.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned())
+        };
+        dynamic.needed.iter().map(name).collect()
     }
 
     /// The versions of glibc's symbols without which the loader refuses to start the program.
@@ -456,8 +515,13 @@ mod tests {
         const THERE: Architecture =
             if cfg!(target_arch = "aarch64") { Architecture::X86_64 } else { Architecture::Arm64 };
 
-        static EXECUTABLE: LazyLock<Vec<u8>> =
-            LazyLock::new(|| std::fs::read(std::env::current_exe().unwrap()).unwrap());
+        /// This test, but for the machine's zlib, which libgit2 takes where there is one and Lambda does not have.
+        static EXECUTABLE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+            let mut bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+            let places: Vec<_> = memchr::memmem::find_iter(&bytes, b"\0libz.so.1\0").collect();
+            places.iter().for_each(|place| bytes[place + 1..place + 10].copy_from_slice(b"libc.so.6"));
+            bytes
+        });
 
         /// Where the bytes lie that the checks depend on: the headers, and what the dynamic section points to.
         static PLACES: LazyLock<Vec<usize>> = LazyLock::new(|| {
@@ -524,6 +588,26 @@ mod tests {
                 }
                 other => panic!("{other:?}"),
             }
+        }
+
+        #[test]
+        fn libraries_of_this_machine() {
+            let image = Image::new(&EXECUTABLE, header(&EXECUTABLE, HERE).unwrap()).unwrap();
+            let dynamic = image.dynamic().unwrap();
+            let libraries = image.libraries(&dynamic).unwrap();
+            assert!(libraries.iter().any(|name| name == "libc.so.6"), "{libraries:?}");
+            assert!(inspect_for(&EXECUTABLE, HERE, ANY).is_ok(), "{libraries:?}");
+            // As if it were linked to others in their places.
+            let strings = image.at(dynamic.strings.unwrap()).unwrap();
+            let strings = strings.as_ptr().addr() - EXECUTABLE.as_ptr().addr();
+            let other = |nth: usize, name: &[u8], bytes: &[u8]| {
+                patched(bytes, strings + usize::try_from(dynamic.needed[nth]).unwrap(), name)
+            };
+            let one = other(0, b"libq.so.5\0", &EXECUTABLE);
+            assert_eq!(inspect_for(&one, HERE, ANY), Err(ElfError::LibrariesMissing(vec!["libq.so.5".to_owned()])));
+            let error = inspect_for(&other(1, b"libz.so\0", &one), HERE, ANY).unwrap_err();
+            assert_eq!(error.to_string(), "needs `libq.so.5`, `libz.so`, which the runtime does not have");
+            assert!(error.mend().contains("vendored") && !ElfError::NotElf.mend().contains("vendored"));
         }
 
         #[test]

@@ -2,6 +2,8 @@
 
 pub(crate) mod alias;
 pub(crate) mod audit;
+pub(crate) mod branch;
+pub(crate) mod caller;
 pub(crate) mod canary;
 pub(crate) mod compiler;
 pub(crate) mod content;
@@ -23,6 +25,7 @@ pub(crate) mod rollback;
 pub(crate) mod scaffold;
 pub(crate) mod settings;
 pub(crate) mod smoke;
+pub(crate) mod traces;
 pub(crate) mod traffic;
 pub(crate) mod units;
 pub(crate) mod version;

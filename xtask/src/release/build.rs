@@ -1,14 +1,16 @@
 //! The packages of a release, refused here rather than by AWS.
 
-use crate::error::Hint;
+use crate::error::{Hint, with_hint};
 use crate::model::compiler::Compiler;
 use crate::model::elf;
 use crate::model::function::Function;
 use crate::model::package::{self, Package};
+use crate::model::traces::trace;
 use crate::project::Project;
+use crate::tools::cargo::{self, Compiled};
 use crate::tools::pinned::Zig;
-use crate::tools::{cargo, events, files};
-use anyhow::{Context, Result};
+use crate::tools::{events, files};
+use anyhow::{Context, Error, Result};
 
 /// Builds the functions one after the other: cargo uses all cores for each.
 pub(crate) fn build<'a>(project: &Project, functions: impl Iterator<Item = &'a Function>) -> Result<Vec<Package>> {
@@ -30,14 +32,21 @@ pub(crate) fn build_with<'a>(
 
 fn build_one(project: &Project, function: &Function, zig: &Zig, compiler: &Compiler) -> Result<Package> {
     let name = &function.name;
-    let executable = cargo::compile(&project.root, &project.cargo_target, function, zig)?;
+    // What cargo wrote, this run reads.
+    let _lock = project.lock_packages()?;
+    let Compiled { path: executable, folders } = cargo::compile(&project.root, &project.builds(), function, zig)?;
     let bytes = std::fs::read(&executable).with_context(|| format!("cannot read `{}`", executable.display()))?;
-    let checked = elf::inspect(&bytes, function.architecture)
-        .with_context(|| format!("`{}` cannot run in Lambda", executable.display()))
-        .hint(format!(
-            "check `[package.metadata.lambda]` in `{}/Cargo.toml`, and what it links",
-            function.folder.display()
-        ))?;
+    let folders: Vec<_> = folders.iter().filter_map(|folder| folder.to_str()).collect();
+    if let Some(trace) = trace(&bytes, &folders) {
+        events::warn(
+            &format!("`{name}` tells of this machine, and has other bytes on another: `{trace}`"),
+            "look for `env!(\"CARGO_MANIFEST_DIR\")` and the like; `include_str!` takes in what is needed at run time",
+        );
+    }
+    let checked = elf::inspect(&bytes, function.architecture).map_err(|unfit| {
+        let mend = unfit.mend();
+        with_hint(Error::new(unfit).context(format!("`{name}` cannot run in Lambda")), mend)
+    })?;
     let zip = package::zip(&[("bootstrap", &bytes, 0o755)])
         .with_context(|| format!("`{name}` makes no package that Lambda takes"))
         .hint("find what makes it large with `cargo tree` and leave it out")?;

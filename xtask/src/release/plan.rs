@@ -15,7 +15,6 @@ use crate::model::traffic::{Share, Split};
 use crate::model::version::Version;
 use crate::project::Project;
 use crate::tools::aws::Aws;
-use crate::tools::git::Git;
 use crate::tools::parallel::side_by_side;
 use anyhow::{Result, anyhow};
 use serde::Serialize;
@@ -34,7 +33,7 @@ pub(crate) struct Targets {
 impl Targets {
     /// From the names alone: no output of Terraform, no package.
     pub(crate) fn of(global: &Global, project: &Project) -> Result<Self> {
-        let branch = branch(global, || Git::open(&project.root)?.head_branch())?;
+        let branch = branch(global, &project.root)?;
         let names = |function: &Function| (function.name.clone(), function.name.clone());
         let alias = AliasName::of_branch(&branch).to_string();
         Ok(Self { branch, alias, functions: project.selected().map(names).collect() })

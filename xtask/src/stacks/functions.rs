@@ -5,10 +5,10 @@ use super::{Due, Held, Plan, Stack, Stacks, Why};
 use crate::error::{Hint, bail_hint};
 use crate::model::content::{Configuration, Content};
 use crate::model::function::Function;
-use crate::model::package::Package;
+use crate::model::package::{Package, sha256};
 use crate::model::version::Version;
 use crate::tools::parallel::side_by_side;
-use crate::tools::terraform::sources;
+use crate::tools::terraform::Sources;
 use crate::tools::{events, files};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -19,8 +19,8 @@ use std::fs;
 use std::path::Path;
 
 const FOLDER: &str = "terraform";
-/// The stacks that lie in its folder.
-const OTHERS: [&str; 3] = ["bootstrap/", "gateway/", "role/"];
+/// The stacks that lie in its folder, and what is written there after an apply.
+const OTHERS: [&str; 4] = ["bootstrap", "gateway", "role", "output.json"];
 
 /// What Terraform says of one function: an entry of its output `lambdas`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,8 +52,7 @@ pub(crate) struct Functions<'a> {
     stacks: &'a Stacks<'a>,
     stack: Stack<'a>,
     roles: Vec<Role>,
-    /// SHA-256 of each function's package, in base64.
-    code: BTreeMap<String, String>,
+    packages: &'a [Package],
     due: Option<Due>,
     before: Held,
     /// What the state holds of them.
@@ -75,7 +74,7 @@ pub(crate) struct Applied {
 /// # Errors
 /// Terraform does not know a function, or what its role allows is not said.
 pub(crate) fn held(stacks: &Stacks<'_>) -> Result<Held> {
-    let sources = sources(&stacks.project.root.join(FOLDER))?;
+    let sources = Sources::read(&stacks.project.root.join(FOLDER), &OTHERS)?;
     for function in &stacks.project.functions {
         require_entry(function, &sources)?;
         Role::of(function)?;
@@ -85,12 +84,16 @@ pub(crate) fn held(stacks: &Stacks<'_>) -> Result<Held> {
 
 impl<'a> Functions<'a> {
     /// Compares what the state holds with the packages.
-    pub(crate) fn observe(stacks: &'a Stacks<'a>, packages: &[Package], before: Held, refresh: bool) -> Result<Self> {
+    pub(crate) fn observe(
+        stacks: &'a Stacks<'a>,
+        packages: &'a [Package],
+        before: Held,
+        refresh: bool,
+    ) -> Result<Self> {
         let roles = stacks.project.functions.iter().map(Role::of).collect::<Result<Vec<_>>>()?;
         let stack = stack(stacks, packages, &roles)?;
         let lambdas: Lambdas = before.output("lambdas")?.unwrap_or_default();
-        let code = packages.iter().map(|package| (package.function.clone(), package.digest.base64.clone())).collect();
-        let mut functions = Self { stacks, stack, roles, code, due: None, before, lambdas };
+        let mut functions = Self { stacks, stack, roles, packages, due: None, before, lambdas };
         let why = functions.stack.why(&functions.before, refresh, || functions.found())?;
         functions.due = why.map(|why| functions.stack.since(why));
         Ok(functions)
@@ -139,6 +142,9 @@ impl<'a> Functions<'a> {
             self.write(&self.before)?;
             return Ok(Applied { lambdas: self.lambdas, published: Vec::new(), new_roles: Vec::new() });
         }
+        // Terraform reads them by their names: they stay what this run has built until it is done.
+        let _lock = self.stacks.project.lock_packages()?;
+        self.packages.iter().try_for_each(is_as_built)?;
         let new_roles = self.missing_roles().map(|role| role.function.clone()).collect();
         for role in self.missing_roles() {
             events::step_with("role", || role.stack(self.stacks)?.apply(), |_| role.name.clone())?;
@@ -238,8 +244,9 @@ impl<'a> Functions<'a> {
     /// What a version shall be; as it is, where nobody says.
     fn wanted(&self, function: &str, lambda: &Lambda, found: &Content) -> Content {
         let role = self.roles.iter().find(|role| role.function == function);
+        let package = self.packages.iter().find(|package| package.function == function);
         Content {
-            code_sha256: self.code.get(function).unwrap_or(&lambda.code_sha256).clone(),
+            code_sha256: package.map_or_else(|| lambda.code_sha256.clone(), |package| package.digest.base64.clone()),
             role_arn: role.map_or_else(|| lambda.role_arn.clone(), |role| role.arn(self.stacks)),
             configuration: lambda.configuration.as_ref().unwrap_or(&found.configuration).clone(),
         }
@@ -293,9 +300,20 @@ impl fmt::Display for Wrong {
     }
 }
 
-fn require_entry(function: &Function, sources: &BTreeMap<String, String>) -> Result<()> {
+fn is_as_built(package: &Package) -> Result<()> {
+    let path = &package.path;
+    let found = fs::read(path).with_context(|| format!("cannot read the package `{}`", path.display()))?;
+    if sha256(&found) != package.digest {
+        bail_hint!("run this again, and one at a time where the source changes"; "another run has built `{}` anew", path.display());
+    }
+    Ok(())
+}
+
+fn require_entry(function: &Function, sources: &Sources) -> Result<()> {
     let name = &function.name;
-    if sources.values().any(|text| text.contains(&format!("var.packages[\"{name}\"]"))) {
+    // In JSON the quotation marks are escaped.
+    let entry = format!("var.packages[\"{name}\"]");
+    if sources.texts().any(|text| text.replace("\\\"", "\"").contains(&entry)) {
         return Ok(());
     }
     let file = format!("terraform/{}.tf", function.module());

@@ -11,8 +11,8 @@ use crate::model::package::sha256;
 use crate::model::partition::Partition;
 use crate::project::Project;
 use crate::tools::aws::Aws;
-use crate::tools::terraform::{Destroyable, Output, Outputs, Place, Program, State, sources};
-use crate::tools::{events, terraform};
+use crate::tools::events;
+use crate::tools::terraform::{Destroyable, Output, Outputs, Place, Program, Snapshot, Sources, State};
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -156,10 +156,9 @@ impl<'a> Stacks<'a> {
 }
 
 impl<'a> Stack<'a> {
-    /// `elsewhere` are folders in that of the state which are stacks of their own.
+    /// `elsewhere` is what lies in the folder of the state and is no part of it, such as stacks of their own.
     fn new(stacks: &'a Stacks<'_>, name: &str, state: State<'a>, variables: Value, elsewhere: &[&str]) -> Result<Self> {
-        let mut sources = sources(&state.folder)?;
-        sources.retain(|path, _| !elsewhere.iter().any(|folder| path.starts_with(folder)));
+        let sources = Sources::read(&state.folder, elsewhere)?.digest();
         let inputs = json!({"variables": variables, "sources": sources, "terraform": state.program.version});
         let digest = sha256(inputs.to_string().as_bytes()).hex;
         let (adoptable, destroyable) = (Vec::new(), stacks.destroyable.clone());
@@ -229,7 +228,7 @@ impl<'a> Stack<'a> {
     fn was_whole(&self, held: &Held) -> Result<()> {
         let (bucket, key) = (&self.state.place.bucket, &self.state.key);
         let Some(text) = self.aws.object(bucket, key)? else { return Ok(()) };
-        let Some(snapshot) = terraform::Snapshot::read(&text) else { return Ok(()) };
+        let Some(snapshot) = Snapshot::read(&text) else { return Ok(()) };
         if !snapshot.outputs.iter().filter(is_told).eq(held.outputs.iter().filter(is_told)) {
             return Ok(());
         }
@@ -265,7 +264,7 @@ impl Held {
         // The word first: a state that changes after it is another one.
         let whole = stacks.aws.object(&state.place.bucket, &beside(&state.key))?;
         let Some(text) = stacks.aws.object(&state.place.bucket, &state.key)? else { return Ok(Self::default()) };
-        let Some(snapshot) = terraform::Snapshot::read(&text) else {
+        let Some(snapshot) = Snapshot::read(&text) else {
             let outputs = events::quietly("state", || state.outputs())?;
             return Ok(Self { outputs, digest: None });
         };

@@ -3,6 +3,7 @@
 use super::pinned::Zig;
 use super::process::Tool;
 use crate::error::{Hint, bail_hint};
+use crate::model::caller::Purpose;
 use crate::model::compiler::Compiler;
 use crate::model::elf::Architecture;
 use crate::model::function::Function;
@@ -14,10 +15,12 @@ use std::path::{Path, PathBuf};
 /// Amazon Linux 2023's glibc; zig links against exactly its symbols.
 const GLIBC: &str = "2.34";
 
+/// The profile of packages.
+const PROFILE: &str = "function";
+
 /// What cargo says about the workspace.
 #[derive(Debug)]
 pub(crate) struct Workspace {
-    pub(crate) target: PathBuf,
     pub(crate) functions: Vec<Function>,
     pub(crate) names: Names,
 }
@@ -36,7 +39,6 @@ pub(crate) struct Names {
 
 #[derive(Deserialize)]
 struct Metadata {
-    target_directory: PathBuf,
     packages: Vec<Package>,
     /// Of the workspace itself.
     #[serde(default)]
@@ -47,8 +49,15 @@ struct Metadata {
 struct Package {
     name: String,
     manifest_path: PathBuf,
+    targets: Vec<Target>,
     #[serde(default)]
     metadata: Option<Extra<Lambda>>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -79,13 +88,13 @@ fn rustc() -> OsString {
 
 /// The compiler of this machine against the one that the workspace names.
 pub(crate) fn compiler(root: &Path, pin: Option<&str>) -> Result<Compiler> {
-    let said = Tool::new(rustc()).args(["--version"]).ask(root)?;
+    let said = Tool::new(Purpose::Package, rustc()).args(["--version"]).ask(root)?;
     Ok(Compiler::new(&String::from_utf8_lossy(&said), pin))
 }
 
 /// Reads the workspace at `root`.
 pub(crate) fn workspace(root: &Path) -> Result<Workspace> {
-    let tool = Tool::new(cargo()).args(["metadata", "--format-version", "1", "--no-deps", "--offline"]);
+    let tool = Tool::new(Purpose::Host, cargo()).args(["metadata", "--format-version", "1", "--no-deps", "--offline"]);
     let metadata: Metadata = serde_json::from_slice(&tool.ask(root)?)
         .context("cannot understand `cargo metadata`")
         .hint("check `[package.metadata.lambda]`, which knows `architecture = \"x86_64\"` or `\"arm64\"`, and `[workspace.metadata.lambda]`, which knows `project`, `production` and `rustc`")?;
@@ -95,7 +104,9 @@ pub(crate) fn workspace(root: &Path) -> Result<Workspace> {
         .filter_map(|package| {
             let lambda = package.metadata?.lambda?;
             let folder = package.manifest_path.parent()?.to_path_buf();
-            Some(Function { name: package.name, folder, architecture: lambda.architecture })
+            let is_program = |target: &Target| target.kind.iter().any(|kind| kind == "bin");
+            let programs = package.targets.into_iter().filter(is_program).map(|target| target.name).collect();
+            Some(Function { name: package.name, folder, architecture: lambda.architecture, programs })
         })
         .collect();
     functions.sort_by(|a, b| a.name.cmp(&b.name));
@@ -109,7 +120,7 @@ pub(crate) fn workspace(root: &Path) -> Result<Workspace> {
             "`{}` is no name for a project (`[workspace.metadata.lambda]` in `Cargo.toml`)", names.project
         );
     }
-    Ok(Workspace { target: metadata.target_directory, functions, names })
+    Ok(Workspace { functions, names })
 }
 
 /// What every name that is made of it in AWS allows.
@@ -120,43 +131,92 @@ fn is_project(name: &str) -> bool {
 
 /// Lets cargo write a change of the workspace's members into `Cargo.lock`, and nothing else.
 pub(crate) fn lock_members(root: &Path) -> Result<()> {
-    let update =
-        |more: &[&str]| Tool::new(cargo()).args(["update", "--workspace"]).args(more.iter().copied()).run(root);
+    let update = |more: &[&str]| {
+        Tool::new(Purpose::Host, cargo()).args(["update", "--workspace"]).args(more.iter().copied()).run(root)
+    };
     // What the members need is locked as a rule, and then no registry has to be asked.
     update(&["--offline"]).or_else(|_| update(&[])).map(drop)
 }
 
-/// Compiles a function and gives the path of its executable.
-pub(crate) fn compile(root: &Path, target: &Path, function: &Function, zig: &Zig) -> Result<PathBuf> {
+/// A function's program, and the folders of this machine that it should not tell of.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) path: PathBuf,
+    pub(crate) folders: Vec<PathBuf>,
+}
+
+/// Compiles a function. `folder` is for the builds of this checkout alone: cargo goes by names and times, and another
+/// checkout's function of the same name is another function.
+pub(crate) fn compile(root: &Path, folder: &Path, function: &Function, zig: &Zig) -> Result<Compiled> {
     let triple = function.architecture.target();
+    let program =
+        function.program().with_context(|| format!("it is not clear what `{}` runs", function.name)).hint(format!(
+            "in `{}/Cargo.toml`: {}",
+            function.folder.display(),
+            "a function is the crate's only binary, or of several the one with the crate's name, or else `bootstrap`"
+        ))?;
     let sysroot = installed_target(root, triple)?;
-    let home = home()?;
-    // Paths that the compiler writes into panics and debug info: the same in every checkout.
-    let flags = [(root, "/workspace"), (home.as_path(), "/cargo"), (sysroot.as_path(), "/rust")]
-        .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
-        .join("\u{1f}");
-    let tool = Tool::new(zig.program())
-        .args(["zigbuild", "--locked", "--profile", "lambda", "--package", &function.name, "--bin", &function.name])
+    // Paths that a compiler writes into panics, debug info and `__FILE__`: the same in every checkout.
+    let mapped = [(root.to_path_buf(), "/workspace"), (home()?, "/cargo"), (sysroot, "/rust")];
+    let flags = |flag: &'static str| mapped.iter().map(move |(from, to)| format!("{flag}={}={to}", from.display()));
+    let rust = flags("--remap-path-prefix").collect::<Vec<_>>().join("\u{1f}");
+    let quoted = flags("-ffile-prefix-map").map(|flag| format!("'{}'", flag.replace('\'', "'\\''")));
+    let c = quoted.collect::<Vec<_>>().join(" ");
+    let of_target = |name: &str| format!("{name}_{}", triple.replace('-', "_"));
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).context("cannot read `Cargo.toml`")?;
+    let profile = profile(&manifest);
+    let tool = Tool::new(Purpose::Package, zig.program())
+        .args(["zigbuild", "--locked", "--profile", PROFILE, "--package", &function.name, "--bin", program])
         .args(["--target", &format!("{triple}.{GLIBC}"), "--target-dir"])
-        .args([target])
-        .env("CARGO_ENCODED_RUSTFLAGS", flags)
+        .args([folder])
+        .args(profile.iter().flat_map(|setting| ["--config", setting]))
+        // Which cargo runs us is ours to know, not the tool's.
+        .env("CARGO", cargo())
+        .env("CARGO_ENCODED_RUSTFLAGS", rust)
+        .env(of_target("CFLAGS"), &c)
+        .env(of_target("CXXFLAGS"), &c)
+        .env("CC_SHELL_ESCAPED_FLAGS", "1")
         .env("PATH", zig.path()?)
         .env("CARGO_ZIGBUILD_CACHE_DIR", zig.cache("zigbuild"))
         .env("ZIG_GLOBAL_CACHE_DIR", zig.cache("zig"))
         .env("ZIG_LOCAL_CACHE_DIR", zig.cache("zig-local"))
-        // What would change the bytes with the caller's environment.
-        .without("RUSTFLAGS")
-        .without("CARGO_BUILD_RUSTFLAGS")
-        .without("CARGO_BUILD_TARGET")
-        .without("RUSTC_WRAPPER")
-        .without("SOURCE_DATE_EPOCH");
-    tool.run(root)?;
-    Ok(target.join(triple).join("lambda").join(&function.name))
+        // Said also where the caller's environment is silent, as a configuration file above the checkout may not be. An
+        // empty wrapper is none.
+        .env("CARGO_INCREMENTAL", "0")
+        .env("RUSTC_WRAPPER", "")
+        .env("RUSTC_WORKSPACE_WRAPPER", "");
+    tool.run(root).hint(format!(
+        "the cause stands in the output above; `-v` shows all of it. It was built with an environment of its own: a variable \
+         that `{}` needs is set in `[env]` of `.cargo/config.toml`",
+        function.name
+    ))?;
+    let folders = mapped.into_iter().filter(|(from, to)| from != Path::new(to)).map(|(from, _)| from).collect();
+    Ok(Compiled { path: folder.join(triple).join(PROFILE).join(program), folders })
+}
+
+/// What `Cargo.toml` says of the profile, as cargo takes it on its command line: nothing stands above that, while
+/// configuration files and variables stand above the manifest.
+fn profile(manifest: &str) -> Vec<String> {
+    let ours = format!("profile.{PROFILE}");
+    let (mut table, mut settings) = ("", Vec::new());
+    for line in manifest.lines() {
+        // Cargo takes no comments there.
+        let line = line.split(" #").next().unwrap_or(line).trim();
+        if let Some(name) = line.strip_prefix('[') {
+            table = name.trim_end_matches(']');
+        } else if table.strip_prefix(&*ours).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            && line.contains('=')
+            && !line.starts_with('#')
+        {
+            settings.push(format!("{table}.{line}"));
+        }
+    }
+    settings
 }
 
 /// The sysroot, when it has the standard library for `triple`.
 fn installed_target(root: &Path, triple: &str) -> Result<PathBuf> {
-    let sysroot = Tool::new(rustc()).args(["--print", "sysroot"]).ask(root)?;
+    let sysroot = Tool::new(Purpose::Package, rustc()).args(["--print", "sysroot"]).ask(root)?;
     let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot).trim());
     if !sysroot.join("lib/rustlib").join(triple).join("lib").is_dir() {
         bail_hint!(format!("run `rustup target add {triple}`"); "the Rust toolchain cannot compile for `{triple}`");
@@ -166,21 +226,16 @@ fn installed_target(root: &Path, triple: &str) -> Result<PathBuf> {
 
 /// Runs one of cargo's own gates (`fmt`, `clippy`, `test`) over the workspace.
 pub(crate) fn gate(root: &Path, arguments: &[&str]) -> Result<()> {
-    Tool::new(cargo()).args(arguments.iter().copied()).run(root).map(drop)
+    Tool::new(Purpose::Host, cargo()).args(arguments.iter().copied()).run(root).map(drop)
 }
 
 /// Compiles a tool from crates.io with the dependencies it was released with, below `folder`. Without optimisation: that
 /// halves the time, and what runs for two seconds has nothing to make up for it.
 pub(crate) fn install(name: &str, version: &str, folder: &Path) -> Result<()> {
-    Tool::new(cargo())
+    Tool::new(Purpose::Host, cargo())
         .args(["install", "--quiet", "--locked", "--debug", "--version", &format!("={version}"), "--root"])
         .args([folder.as_os_str(), name.as_ref()])
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
-        // What is meant for the workspace's own build.
-        .without("RUSTFLAGS")
-        .without("CARGO_ENCODED_RUSTFLAGS")
-        .without("CARGO_BUILD_TARGET")
-        .without("CARGO_TARGET_DIR")
         .run(folder.parent().unwrap_or(folder))
         .map(drop)
         .with_context(|| format!("cannot install `{name}`"))
@@ -192,4 +247,24 @@ pub(super) fn home() -> Result<PathBuf> {
         .map(PathBuf::from)
         .or_else(|| Some(std::env::home_dir()?.join(".cargo")))
         .context("cannot tell cargo's home folder")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_profile_is_said_as_the_manifest_says_it() {
+        let manifest = "[profile.dev]\ndebug = 0\n[profile.function]\n# x = 1\nopt-level = \"s\"\n\n  lto = \"fat\" # slow\n\
+            [profile.function.package.zip]\nopt-level = 3\n[profile.functions]\nlto = true\n[x]\ny = 1\n";
+        assert_eq!(
+            profile(manifest),
+            [
+                "profile.function.opt-level = \"s\"",
+                "profile.function.lto = \"fat\"",
+                "profile.function.package.zip.opt-level = 3"
+            ]
+        );
+        assert!(profile("[profile.release]\nlto = true\n").is_empty());
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::process::Tool;
 use super::{cargo, events, files, pinned};
+use crate::model::caller::Purpose;
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ const VERSION: &str = "0.20.2";
 /// The judge of dependencies: PATH's when its version fits, else the pinned one, compiled once.
 pub(crate) fn find(target: &Path) -> Result<PathBuf> {
     if let Some(found) = pinned::find(Path::new("cargo-deny")) {
-        let version = Tool::new(&found).args(["--version"]).ask(Path::new(".")).unwrap_or_default();
+        let version = Tool::new(Purpose::Host, &found).args(["--version"]).ask(Path::new(".")).unwrap_or_default();
         if knows_our_deny_toml(&String::from_utf8_lossy(&version)) {
             return Ok(found);
         }
@@ -41,7 +42,7 @@ fn knows_our_deny_toml(version: &str) -> bool {
 /// Judges the workspace's dependencies by `deny.toml`.
 pub(crate) fn judge(root: &Path, program: &Path, offline: bool, checks: &[&str]) -> Result<()> {
     // cargo-deny asks the cargo in `CARGO` for the workspace's metadata.
-    let tool = Tool::new(program).env("CARGO", cargo::cargo()).args(["--color", "never"]);
+    let tool = Tool::new(Purpose::Host, program).env("CARGO", cargo::cargo()).args(["--color", "never"]);
     let tool = if offline { tool.args(["--offline"]) } else { tool };
     tool.args(["check", "--hide-inclusion-graph"]).args(checks.iter().copied()).run(root).map(drop)
 }

@@ -5,7 +5,7 @@ use crate::error::Hint;
 use anyhow::{Context, Result};
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,12 @@ fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     attempt()
         .with_context(|| format!("cannot write `{}`", path.display()))
         .hint("check that there is free space and that the folder may be written to")
+}
+
+/// What a folder is, wherever it is moved to; a copy is another. `None` where there is none.
+pub(crate) fn identity(path: &Path) -> Option<(u64, u64)> {
+    let meta = fs::metadata(path).ok()?;
+    Some((meta.dev(), meta.ino()))
 }
 
 /// Holds a lock file until it is dropped; the system frees it when the process dies, however it dies.

@@ -1,14 +1,15 @@
 //! The local AWS: a MiniStack of this checkout's own on the loopback, which outlives the command that starts it.
 
-use super::process::command_line;
+use super::process::{self, Signal, Tool, command_line};
 use super::{events, files, http, pinned};
 use crate::error::{Hint, bail_hint, with_hint};
+use crate::model::caller::Purpose;
 use crate::model::package::sha256;
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -69,7 +70,7 @@ impl Local {
     /// The one of this checkout when it runs.
     pub(crate) fn running(target: &Path) -> Option<Self> {
         let Process { pid, port } = last(target)?;
-        command_line(pid).filter(|line| line.contains("ministack"))?;
+        runs(target, pid).then_some(())?;
         let local = Self { port, pid, account: ACCOUNT, region: REGION, bucket: bucket(target) };
         matches!(local.request("HEAD", ""), Ok((200, _))).then_some(local)
     }
@@ -131,21 +132,25 @@ pub(crate) fn down(target: &Path) -> Result<bool> {
 
 fn stop(target: &Path) -> Result<bool> {
     let Some(Process { pid, .. }) = last(target) else { return Ok(false) };
-    let runs = || command_line(pid).is_some_and(|line| line.contains("ministack"));
-    if !runs() {
+    if !runs(target, pid) {
         return Ok(false);
     }
-    for (signal, patience) in [("-TERM", STOP), ("-KILL", ANSWER)] {
-        duct::cmd!("kill", signal, pid.to_string()).stderr_null().unchecked().run().context("cannot run `kill`")?;
+    for (signal, patience) in [(Signal::TERM, STOP), (Signal::KILL, ANSWER)] {
+        process::signal(pid, signal);
         let started = Instant::now();
         while started.elapsed() < patience {
-            if !runs() {
+            if !runs(target, pid) {
                 return Ok(true);
             }
             std::thread::sleep(Duration::from_millis(20));
         }
     }
     Err(anyhow!("the local AWS (process {pid}) does not end")).hint(format!("look at it with `ps -p {pid}`"))
+}
+
+/// Whether the process is the local AWS of this checkout, and not of the one that this is a copy of.
+fn runs(target: &Path, pid: u32) -> bool {
+    command_line(pid).is_some_and(|line| line.contains("ministack")) && process::works_in(pid, &folder(target))
 }
 
 fn start(target: &Path, program: &Path, port: Option<u16>) -> Result<Local> {
@@ -156,10 +161,7 @@ fn start(target: &Path, program: &Path, port: Option<u16>) -> Result<Local> {
     }
     let port = free_port(port, last(target).map(|last| last.port))?;
     let endpoint = endpoint(port);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    // Its environment is emptied: what is in ours would reach the functions that it runs.
-    let environment = [
-        ("PATH", path),
+    let settings: [(_, OsString); 13] = [
         ("HOME", folder.clone().into()),
         ("BIND_HOST", "127.0.0.1".into()),
         ("GATEWAY_PORT", port.to_string().into()),
@@ -176,27 +178,16 @@ fn start(target: &Path, program: &Path, port: Option<u16>) -> Result<Local> {
     ];
     let log = folder.join("log");
     let output = File::create(&log).with_context(|| format!("cannot write `{}`", log.display()))?;
-    let handle = duct::cmd!(program)
-        .full_env(environment)
-        .dir(&folder)
-        .stdin_null()
-        .stderr_to_stdout()
-        .stdout_file(output)
-        // A group of its own: Ctrl-C in the terminal is for the command, not for this.
-        .before_spawn(|command| {
-            command.process_group(0);
-            Ok(())
-        })
-        .unchecked()
-        .start()
-        .with_context(|| format!("cannot start `{}`", program.display()))?;
-    let pid = handle.pids().first().copied().context("the local AWS has no process id")?;
+    let tool =
+        settings.into_iter().fold(Tool::new(Purpose::Function, program), |tool, (name, value)| tool.env(name, value));
+    let process = tool.detach(&folder, output)?;
+    let pid = process.pid().context("the local AWS has no process id")?;
     files::write(&folder.join("process.json"), &serde_json::to_vec(&Process { pid, port })?)?;
     let local = Local { port, pid, account: ACCOUNT, region: REGION, bucket: bucket(target) };
     let ready = format!("{}/_ministack/ready", local.endpoint());
     let started = Instant::now();
     while !matches!(http::request("GET", &ready, ANSWER), Ok((200, _))) {
-        if handle.try_wait().context("cannot watch the local AWS")?.is_some() || started.elapsed() > START {
+        if process.has_ended() || started.elapsed() > START {
             let said = fs::read_to_string(&log).unwrap_or_default();
             let lines: Vec<_> = said.trim().lines().rev().take(15).collect();
             let end: Vec<_> = lines.into_iter().rev().collect();
@@ -208,8 +199,6 @@ fn start(target: &Path, program: &Path, port: Option<u16>) -> Result<Local> {
         std::thread::sleep(Duration::from_millis(20));
     }
     local.make_bucket()?;
-    // It is not ours to wait for: it goes on when we end.
-    std::mem::forget(handle);
     Ok(local)
 }
 
@@ -238,4 +227,37 @@ fn bucket(target: &Path) -> String {
 
 fn last(target: &Path) -> Option<Process> {
     serde_json::from_slice(&fs::read(folder(target).join("process.json")).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `cp -a` leaves them.
+    #[test]
+    fn a_copy_leaves_the_original_s_process_alone() {
+        let base = tempfile::tempdir().expect("a folder");
+        let [one, copy, moved] = ["one", "copy", "moved"].map(|name| base.path().join(name));
+        for target in [&one, &copy] {
+            fs::create_dir_all(folder(target)).expect("a folder");
+        }
+        let program = base.path().join("ministack");
+        fs::write(&program, "sleep 60 & wait\n").expect("a script");
+        let tool = Tool::new(Purpose::Function, "sh").args([program]);
+        let process =
+            tool.detach(&folder(&one), File::create(base.path().join("log")).expect("a file")).expect("it starts");
+        let pid = process.pid().expect("it runs");
+        let note = serde_json::to_vec(&Process { pid, port: 1 }).expect("JSON");
+        for target in [&one, &copy] {
+            fs::write(folder(target).join("process.json"), &note).expect("a file");
+        }
+        while command_line(pid).is_none_or(|line| !line.contains("ministack")) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(!down(&copy).expect("there is nothing to stop"));
+        assert!(!process.has_ended() && runs(&one, pid));
+        // One that was moved is the same checkout, and its process is still its own.
+        fs::rename(&one, &moved).expect("it can be moved");
+        assert!(down(&moved).expect("it is stopped") && !runs(&moved, pid));
+    }
 }

@@ -5,6 +5,7 @@ use super::files;
 use super::http;
 use super::process::Tool;
 use crate::error::{Hint, bail_hint};
+use crate::model::caller::Purpose;
 use crate::model::package::sha256;
 use anyhow::{Context, Result};
 use std::ffi::OsString;
@@ -35,7 +36,7 @@ pub(crate) struct Zig(PathBuf);
 
 impl Zig {
     pub(crate) fn install(target: &Path) -> Result<Self> {
-        python_tool(target, "zig", ZIG).map(Self)
+        python_tool(target, "zig", "cargo-zigbuild", ZIG).map(Self)
     }
 
     pub(crate) fn program(&self) -> OsString {
@@ -57,30 +58,32 @@ impl Zig {
 
 /// The local AWS's program.
 pub(crate) fn ministack(target: &Path) -> Result<PathBuf> {
-    Ok(python_tool(target, "ministack", MINISTACK)?.join("bin/ministack"))
+    Ok(python_tool(target, "ministack", "ministack", MINISTACK)?.join("bin/ministack"))
 }
 
 /// The checker of `.circleci/config.yml`, which brings the schema along.
 pub(crate) fn check_jsonschema(target: &Path) -> Result<PathBuf> {
-    Ok(python_tool(target, "check-jsonschema", CHECK_JSONSCHEMA)?.join("bin/check-jsonschema"))
+    Ok(python_tool(target, "check-jsonschema", "check-jsonschema", CHECK_JSONSCHEMA)?.join("bin/check-jsonschema"))
 }
 
 /// The scanner of the Terraform.
 pub(crate) fn checkov(target: &Path) -> Result<PathBuf> {
-    Ok(python_tool(target, "checkov", CHECKOV)?.join("bin/checkov"))
+    Ok(python_tool(target, "checkov", "checkov", CHECKOV)?.join("bin/checkov"))
 }
 
 /// A virtual environment with exactly what `pins` names. Its folder is named after the pins, so that other pins are
-/// another folder; a stamp, written last, tells a whole one from one that a kill left half made. The stamp holds the
-/// folder's real path: every program in it begins with that, so in a checkout that was moved none would start.
-fn python_tool(target: &Path, name: &str, pins: &str) -> Result<PathBuf> {
+/// another folder; a stamp, written once the program has run, tells a whole one from one that is not: a kill left it half
+/// made, or pip put it elsewhere. The stamp holds the folder's real path: every program in it begins with that, so in a
+/// checkout that was moved none would start.
+fn python_tool(target: &Path, name: &str, program: &str, pins: &str) -> Result<PathBuf> {
     let tools = target.join("tools");
     std::fs::create_dir_all(&tools).with_context(|| format!("cannot make the folder `{}`", tools.display()))?;
     let tools = tools.canonicalize().with_context(|| format!("cannot find `{}`", tools.display()))?;
     let folder = tools.join(format!("{name}-{}", &sha256(pins.as_bytes()).hex[..12]));
     let stamp = folder.join("complete");
     let place = folder.as_os_str().as_encoded_bytes();
-    let is_whole = || std::fs::read(&stamp).is_ok_and(|found| found == place);
+    let program = folder.join("bin").join(program);
+    let is_whole = || std::fs::read(&stamp).is_ok_and(|found| found == place) && program.is_file();
     if is_whole() {
         return Ok(folder);
     }
@@ -88,7 +91,7 @@ fn python_tool(target: &Path, name: &str, pins: &str) -> Result<PathBuf> {
     if is_whole() {
         return Ok(folder);
     }
-    events::step_with("install", || fill(&folder, pins, name), |()| format!("{name}, pinned"))?;
+    events::step_with("install", || fill(&folder, pins, name, &program), |()| format!("{name}, pinned"))?;
     files::write(&stamp, place)?;
     Ok(folder)
 }
@@ -101,7 +104,7 @@ fn interpreter() -> OsString {
 pub(crate) fn python(folder: &Path) -> Result<String> {
     let python = interpreter();
     let ask = "import platform, venv, ensurepip; print(platform.python_version())";
-    let version = Tool::new(&python).args(["-c", ask]).ask(folder).context("there is no Python to use").hint(
+    let version = Tool::new(Purpose::Python, &python).args(["-c", ask]).ask(folder).context("there is no Python to use").hint(
         "install Python 3.10 or newer with its venv module (Debian: `apt install python3-venv`), or name one in `PYTHON`",
     )?;
     let version = String::from_utf8_lossy(&version).trim().to_owned();
@@ -115,22 +118,25 @@ pub(crate) fn python(folder: &Path) -> Result<String> {
     Ok(version)
 }
 
-fn fill(folder: &Path, pins: &str, name: &str) -> Result<()> {
+fn fill(folder: &Path, pins: &str, name: &str, program: &Path) -> Result<()> {
     let parent = folder.parent().unwrap_or(folder);
     let python = interpreter();
     self::python(parent).with_context(|| format!("cannot install `{name}`"))?;
-    Tool::new(&python).args(["-m", "venv", "--clear"]).args([folder]).run(parent)?;
+    Tool::new(Purpose::Python, &python).args(["-m", "venv", "--clear"]).args([folder]).run(parent)?;
     let list = folder.join("requirements.txt");
     files::write(&list, pins.as_bytes())?;
-    Tool::new(folder.join("bin/python"))
+    Tool::new(Purpose::Python, folder.join("bin/python"))
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"])
         .args(["--require-hashes", "--only-binary", ":all:", "--requirement"])
         .args([list])
-        .without("PYTHONPATH")
-        .without("PYTHONHOME")
         .run(folder)
         .with_context(|| format!("cannot install `{name}`"))
         .hint("check the network, or name your package index in `PIP_INDEX_URL`; then run this again")?;
+    Tool::new(Purpose::Python, program)
+        .args(["--help"])
+        .ask(folder)
+        .with_context(|| format!("`{name}` was installed, but does not run"))
+        .hint("pip may have put it elsewhere: look for `target`, `prefix` or `user` in what `pip config list` shows")?;
     Ok(())
 }
 
@@ -165,24 +171,39 @@ fn terraform_folder(target: &Path) -> PathBuf {
 }
 
 /// The version that a program reports, when it is 1.11 or newer and below 2. The answer is kept for as long as the
-/// file is the same: asking takes a third of a second.
+/// file is the same: asking takes a third of a second. Of a version manager's shim it is not: what that starts is decided
+/// elsewhere.
 fn terraform_version(program: &Path, target: &Path) -> Result<Option<String>> {
     let Some(found) = find(program) else { return Ok(None) };
     let Ok(meta) = found.metadata() else { return Ok(None) };
     let identity = format!("{}\n{}\n{:?}\n", found.display(), meta.len(), meta.modified().ok());
     let known = target.join("tools/terraform-version");
-    let kept = std::fs::read_to_string(&known).unwrap_or_default();
+    let kept = std::fs::read_to_string(&known).ok().filter(|_| is_itself(&found)).unwrap_or_default();
     let version = if let Some(version) = kept.strip_prefix(&identity) {
         version.to_owned()
     } else {
-        let tool = Tool::new(&found).args(["version", "-json"]).env("CHECKPOINT_DISABLE", "1");
+        let tool = Tool::new(Purpose::Terraform, &found).args(["version", "-json"]).env("CHECKPOINT_DISABLE", "1");
         let Ok(answer) = tool.ask(Path::new(".")) else { return Ok(None) };
         let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap_or_default();
         let version = answer["terraform_version"].as_str().unwrap_or_default().to_owned();
-        files::write(&known, format!("{identity}{version}").as_bytes())?;
+        if is_itself(&found) {
+            files::write(&known, format!("{identity}{version}").as_bytes())?;
+        }
         version
     };
     Ok(fits(&version).then_some(version))
+}
+
+/// Whether a file is a program of this name, and neither a script nor a link to a program that is called otherwise.
+fn is_itself(found: &Path) -> bool {
+    let mut first = [0; 4];
+    let read = std::fs::File::open(found).and_then(|mut file| file.read_exact(&mut first));
+    let real = found.canonicalize().unwrap_or_default();
+    let named = real.file_name().is_some_and(|name| name.to_string_lossy().contains("terraform"));
+    // ELF, and Apple's two formats.
+    read.is_ok()
+        && named
+        && matches!(first, [0x7f, b'E', b'L', b'F'] | [0xcf, 0xfa, 0xed, 0xfe] | [0xca, 0xfe, 0xba, 0xbe])
 }
 
 fn fits(version: &str) -> bool {
@@ -244,14 +265,53 @@ mod tests {
         std::fs::create_dir(&first).expect("a folder");
         std::os::unix::fs::symlink(&first, &link).expect("a link");
         let starts = |target: &Path| {
-            let tool = python_tool(target, "nothing", "").expect("it can be installed");
-            Tool::new(tool.join("bin/pip")).args(["--version"]).run(folder.path()).expect("it starts");
+            let tool = python_tool(target, "nothing", "pip", "").expect("it can be installed");
+            Tool::new(Purpose::Python, tool.join("bin/pip")).args(["--version"]).run(folder.path()).expect("it starts");
         };
         starts(&link);
         std::fs::remove_file(&link).expect("the link goes");
         starts(&first);
         std::fs::rename(&first, &second).expect("the folder moves");
         starts(&second);
+    }
+
+    /// As when pip's configuration names a `target`.
+    #[test]
+    fn what_does_not_run_is_not_installed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let install = |program: &str| python_tool(folder.path(), "nothing", program, "");
+        let error = install("elsewhere").expect_err("there is no such program");
+        let hint = crate::error::hint_of(&error).expect("a hint");
+        assert!(format!("{error:#}").contains("does not run") && hint.contains("pip config list"), "{error:#}");
+        assert!(install("elsewhere").is_err(), "nothing remembers it as installed");
+        install("pip").expect("it is installed once it runs");
+    }
+
+    #[test]
+    fn nothing_is_remembered_of_a_shim() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let manager = folder.path().join("manager");
+        let version = |version: &str| {
+            let text = format!("#!/bin/sh\necho '{{\"terraform_version\": \"{version}\"}}'\n");
+            files::write_executable(&manager, text.as_bytes()).expect("a script");
+        };
+        let shim = folder.path().join("terraform");
+        files::write_executable(&shim, format!("#!/bin/sh\nexec {} \"$@\"\n", manager.display()).as_bytes())
+            .expect("a script");
+        for (said, found) in [("1.11.0", Some("1.11.0")), ("1.12.3", Some("1.12.3")), ("1.5.7", None)] {
+            version(said);
+            let ask = || terraform_version(&shim, folder.path()).expect("it is asked");
+            // Where another test has just started a process, a script that was just written is busy for a moment.
+            let answer = (0..200).map(|_| ask()).find(|answer| answer.is_some() == found.is_some());
+            assert_eq!(answer.flatten().as_deref(), found);
+        }
+        // A link to a manager that goes by the name it is called by, though that is a program.
+        let link = folder.path().join("links/terraform");
+        std::fs::create_dir(folder.path().join("links")).expect("a folder");
+        std::os::unix::fs::symlink("/bin/sh", &link).expect("a link");
+        assert!(!is_itself(&link) && !is_itself(&shim) && !is_itself(Path::new("/nowhere/terraform")));
+        std::fs::copy("/bin/sh", folder.path().join("terraform-1.11.4")).expect("a program");
+        assert!(is_itself(&folder.path().join("terraform-1.11.4")));
     }
 
     #[test]

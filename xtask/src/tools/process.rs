@@ -1,22 +1,29 @@
-//! Running a tool to its end: its output is told line by line as it comes, kept, and quoted when it fails. xshell asks
-//! what answers at once, duct runs what takes its time.
+//! The door to other programs, each of which knows of the caller's environment only what it is started for. A tool runs to
+//! its end: its output is told line by line as it comes, kept, and quoted when it fails. xshell asks what answers at once,
+//! duct runs what takes its time.
 
-use super::events;
+use super::{events, files};
 use crate::error::with_hint;
+use crate::model::caller::{self, Purpose};
 use anyhow::{Context, Result};
+use rustix::process::Pid;
+pub(crate) use rustix::process::Signal;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::Path;
+use std::mem::ManuallyDrop;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::thread;
 use xshell::Shell;
 
-/// A tool's command line, and what its environment shall have besides ours.
+/// A tool's command line, and what its environment holds.
 #[derive(Debug, Clone)]
 pub(crate) struct Tool {
     pub(crate) program: OsString,
     pub(crate) arguments: Vec<OsString>,
-    pub(crate) environment: Vec<(OsString, OsString)>,
-    pub(crate) without: Vec<OsString>,
+    environment: BTreeMap<OsString, OsString>,
     /// A line of its standard output for a person.
     told: fn(&str) -> String,
 }
@@ -30,21 +37,37 @@ pub(crate) struct Finished {
     pub(crate) stderr: String,
 }
 
+/// A program that is not ours to wait for: it goes on when we end.
+#[derive(Debug)]
+pub(crate) struct Detached(ManuallyDrop<duct::Handle>);
+
+impl Detached {
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.0.pids().first().copied()
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        !matches!(self.0.try_wait(), Ok(None))
+    }
+}
+
 impl Finished {
     pub(crate) fn success(&self) -> bool {
         self.code == Some(0)
     }
 }
 
+/// Which of our variables no tool hears, though somebody may think so.
+pub(crate) fn unheard() -> Vec<String> {
+    let set: Vec<_> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+    caller::unheard(set.iter().map(String::as_str)).into_iter().map(str::to_owned).collect()
+}
+
 impl Tool {
-    pub(crate) fn new(program: impl Into<OsString>) -> Self {
-        Self {
-            program: program.into(),
-            arguments: Vec::new(),
-            environment: Vec::new(),
-            without: Vec::new(),
-            told: str::to_owned,
-        }
+    /// It will know of our own environment what this purpose allows, and nothing else.
+    pub(crate) fn new(purpose: Purpose, program: impl Into<OsString>) -> Self {
+        let known = std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(|name| purpose.knows(name)));
+        Self { program: program.into(), arguments: Vec::new(), environment: known.collect(), told: str::to_owned }
     }
 
     pub(crate) fn args<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
@@ -52,17 +75,9 @@ impl Tool {
         self
     }
 
-    /// Sets a variable, also one that [`Tool::without`] has taken away.
+    /// Sets a variable, whatever it is in our own environment.
     pub(crate) fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        let name = name.into();
-        self.without.retain(|taken| *taken != name);
-        self.environment.push((name, value.into()));
-        self
-    }
-
-    /// Takes a variable of ours away.
-    pub(crate) fn without(mut self, name: impl Into<OsString>) -> Self {
-        self.without.push(name.into());
+        self.environment.insert(name.into(), value.into());
         self
     }
 
@@ -100,16 +115,23 @@ impl Tool {
         self.stream(folder, started).with_context(|| format!("cannot run `{}`", self.shown()))
     }
 
+    /// Starts what outlives us, with its output in a file, in a group of its own: Ctrl-C in the terminal is for the command.
+    pub(crate) fn detach(&self, folder: &Path, output: File) -> Result<Detached> {
+        events::tool(&format!("$ {}", self.shown()));
+        let expression = duct::cmd(&self.program, &self.arguments).dir(folder).full_env(&self.environment);
+        let expression = expression.stdin_null().stderr_to_stdout().stdout_file(output).unchecked();
+        let expression = expression.before_spawn(|command| {
+            command.process_group(0);
+            Ok(())
+        });
+        let handle = expression.start().with_context(|| format!("cannot start `{}`", self.shown()))?;
+        Ok(Detached(ManuallyDrop::new(handle)))
+    }
+
     fn stream(&self, folder: &Path, started: impl FnOnce(u32)) -> io::Result<Finished> {
         let (stdout, stdout_end) = io::pipe()?;
         let (stderr, stderr_end) = io::pipe()?;
-        let mut expression = duct::cmd(&self.program, &self.arguments).dir(folder);
-        for (name, value) in &self.environment {
-            expression = expression.env(name, value);
-        }
-        for name in &self.without {
-            expression = expression.env_remove(name);
-        }
+        let expression = duct::cmd(&self.program, &self.arguments).dir(folder).full_env(&self.environment);
         let expression = expression.stdin_null().stdout_file(stdout_end).stderr_file(stderr_end).unchecked();
         let handle = expression.start()?;
         // It holds our ends of the pipes, which would never be at their end.
@@ -139,20 +161,20 @@ impl Tool {
 
     /// Like [`Tool::run`] for a question that is answered at once. The answer is for us, and not told.
     pub(crate) fn ask(&self, folder: &Path) -> Result<Vec<u8>> {
+        self.succeeded(self.question(folder)?)
+    }
+
+    /// The same where a non-zero exit is an answer.
+    pub(crate) fn question(&self, folder: &Path) -> Result<Finished> {
         events::tool(&format!("$ {}", self.shown()));
         let shell = Shell::new().context("cannot tell the current folder")?;
         shell.change_dir(folder);
-        let mut command = shell.cmd(&self.program).args(&self.arguments).quiet().ignore_status();
-        for (name, value) in &self.environment {
-            command = command.env(name, value);
-        }
-        for name in &self.without {
-            command = command.env_remove(name);
-        }
+        let command = shell.cmd(&self.program).args(&self.arguments).env_clear().envs(&self.environment);
+        let command = command.quiet().ignore_status();
         let output = command.output().with_context(|| format!("cannot run `{}`", self.shown()))?;
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         stderr.lines().for_each(events::tool);
-        self.succeeded(Finished { code: output.status.code(), stdout: output.stdout, stderr })
+        Ok(Finished { code: output.status.code(), stdout: output.stdout, stderr })
     }
 
     fn succeeded(&self, finished: Finished) -> Result<Vec<u8>> {
@@ -191,6 +213,34 @@ fn end(output: &[u8]) -> String {
     lines[lines.len().saturating_sub(LINES)..].join("\n")
 }
 
+/// Sends a signal; who has ended meanwhile does not mind.
+pub(crate) fn signal(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, signal);
+    }
+}
+
+/// What this machine calls itself.
+pub(crate) fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Whether a running process works in this very folder, by which it says itself whose it is: its number may be another
+/// program's by now, or have been copied along with the file that it stands in.
+pub(crate) fn works_in(pid: u32, folder: &Path) -> bool {
+    let link = PathBuf::from(format!("/proc/{pid}/cwd"));
+    let place = if Path::new("/proc/self").exists() {
+        Some(link)
+    } else {
+        let lsof = Tool::new(Purpose::Any, "lsof").args(["-a", "-p", &pid.to_string(), "-d", "cwd", "-Fn"]);
+        let said = lsof.ask(Path::new("/")).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        said.lines().find_map(|line| line.strip_prefix('n')).map(PathBuf::from)
+    };
+    let there = place.and_then(|place| files::identity(&place));
+    there.is_some() && there == files::identity(folder)
+}
+
 /// The command line of a running process; `None` when there is none with this id.
 pub(crate) fn command_line(pid: u32) -> Option<String> {
     if Path::new("/proc/self").exists() {
@@ -198,7 +248,8 @@ pub(crate) fn command_line(pid: u32) -> Option<String> {
         // A zombie has ended and has no command line any more.
         return (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).replace('\0', " "));
     }
-    let text = duct::cmd!("ps", "-p", pid.to_string(), "-o", "command=").stderr_null().read().ok()?;
+    let ps = Tool::new(Purpose::Any, "ps").args(["-p", &pid.to_string(), "-o", "command="]);
+    let text = String::from_utf8_lossy(&ps.ask(Path::new("/")).ok()?).trim().to_owned();
     (!text.is_empty()).then_some(text)
 }
 
@@ -213,6 +264,34 @@ mod tests {
         HEARD.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Cargo says of itself to this test what no tool of ours is to hear.
+    #[test]
+    fn a_tool_starts_with_what_its_purpose_allows() {
+        assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some() && std::env::var_os("PATH").is_some());
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = folder.path().join("log");
+        let names = |shown: &[u8]| -> Vec<String> {
+            let shown = String::from_utf8_lossy(shown).into_owned();
+            shown.lines().filter_map(|line| Some(line.split_once('=')?.0.to_owned())).collect()
+        };
+        for purpose in
+            [Purpose::Any, Purpose::Package, Purpose::Host, Purpose::Account, Purpose::Git, Purpose::Function]
+        {
+            let tool = Tool::new(purpose, "env").env("AND_THIS", "1").env("CARGO_INCREMENTAL", "0");
+            let detached = tool.detach(folder.path(), File::create(&log).expect("a file")).expect("it starts");
+            while !detached.has_ended() {
+                thread::sleep(std::time::Duration::from_millis(5));
+            }
+            for shown in [tool.run(folder.path()), tool.ask(folder.path()), Ok(std::fs::read(&log).expect("a log"))] {
+                let names = names(&shown.expect("it runs"));
+                let is_known =
+                    |name: &String| purpose.knows(name) || name.starts_with("AND_") || name == "CARGO_INCREMENTAL";
+                assert!(names.iter().all(is_known), "{purpose:?}: {names:?}");
+                assert!(["PATH", "AND_THIS", "CARGO_INCREMENTAL"].iter().all(|name| names.iter().any(|n| n == name)));
+            }
+        }
+    }
+
     /// One test, as there is one listener in a process.
     #[test]
     fn output_is_told_as_it_comes_and_kept_whole() {
@@ -225,7 +304,7 @@ mod tests {
         // It goes on only when its first lines were heard: one on each way out, and one that is no UTF-8.
         let script = "echo first; echo second >&2; printf 'th\\377rd\\n'; \
             until test -e go; do sleep 0.01; done; printf last; exit 3";
-        let tool = Tool::new("sh").args(["-c", script]);
+        let tool = Tool::new(Purpose::Any, "sh").args(["-c", script]);
         let finished = thread::scope(|scope| {
             let running = scope.spawn(|| tool.finish(folder.path()));
             let all = ["first", "second", "th\u{fffd}rd"];
@@ -242,7 +321,7 @@ mod tests {
         assert!(heard().iter().any(|line| line == "last"), "{:?}", heard());
 
         // More than a pipe holds, on both ways at once.
-        let much = Tool::new("sh").args(["-c", "head -c 300000 /dev/zero >&2; head -c 300000 /dev/zero"]);
+        let much = Tool::new(Purpose::Any, "sh").args(["-c", "head -c 300000 /dev/zero >&2; head -c 300000 /dev/zero"]);
         let finished = much.finish(folder.path()).expect("it can be run");
         assert_eq!((finished.stdout.len(), finished.stderr.len()), (300_000, 300_000));
     }

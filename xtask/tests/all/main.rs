@@ -7,6 +7,7 @@ mod common;
 mod deploy;
 mod faults;
 mod life;
+mod machine;
 mod moves;
 mod new;
 mod packages;

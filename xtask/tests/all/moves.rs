@@ -92,8 +92,11 @@ fn killed_between_any_two_moves() {
                 for (function, found) in set(&life).as_array().expect("functions").iter().enumerate() {
                     assert!(*found == before[function] || *found == done[function], "{at}: {found}");
                 }
-                let again = succeeds(line);
-                assert_eq!(set(&life), done, "{at}, then again: {again}");
+                // Once it is done, a rollback would go one further.
+                if set(&life) != done {
+                    let again = succeeds(line);
+                    assert_eq!(set(&life), done, "{at}, then again: {again}");
+                }
             }
         }
     }

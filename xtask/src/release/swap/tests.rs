@@ -9,7 +9,7 @@ use crate::model::record::{Entry, Record, ReleaseId};
 use crate::model::release::{Refused, Release};
 use crate::model::rollback::{Back, rollback as decide_rollback};
 use crate::model::version::Version;
-use crate::tools::git::Git;
+use crate::tools::git::{Git, tests::git};
 use aws_smithy_http_client::test_util::infallible_client_fn;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -224,18 +224,13 @@ struct History {
 impl History {
     fn new(length: usize) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let repository = git2::Repository::init(folder.path()).expect("a repository");
-        let tree = repository.treebuilder(None).and_then(|tree| tree.write()).expect("an empty tree");
-        let tree = repository.find_tree(tree).expect("it was written");
-        let author = git2::Signature::now("Test", "test@example.com").expect("an author");
-        let mut commits: Vec<git2::Oid> = Vec::new();
-        for nth in 0..length {
-            let parent = commits.last().map(|id| repository.find_commit(*id).expect("it was made"));
-            let parents: Vec<_> = parent.iter().collect();
-            let made = repository.commit(Some("HEAD"), &author, &author, &format!("commit {nth}"), &tree, &parents);
-            commits.push(made.expect("a commit"));
-        }
-        Self { folder, commits: commits.iter().map(ToString::to_string).collect() }
+        git(folder.path(), "init --quiet");
+        let commits = (0..length).map(|nth| {
+            git(folder.path(), &format!("commit --quiet --allow-empty --message {nth}"));
+            git(folder.path(), "rev-parse HEAD")
+        });
+        let commits = commits.collect();
+        Self { folder, commits }
     }
 
     fn source(&self, commit: usize) -> Source {

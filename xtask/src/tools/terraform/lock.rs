@@ -1,7 +1,7 @@
 //! Terraform's lock of a state, and the runs that a kill has cut off from us.
 
 use crate::error::Hint;
-use crate::tools::process::command_line;
+use crate::tools::process::{command_line, host_name};
 use crate::tools::{events, files};
 use anyhow::{Result, anyhow};
 use jiff::Timestamp;
@@ -19,6 +19,9 @@ pub(super) struct Running {
     pid: u32,
     /// Seconds since 1970.
     started: i64,
+    /// Where the note lies: copied along with a checkout, it is of a run that is not ours.
+    #[serde(default)]
+    place: (u64, u64),
 }
 
 impl Running {
@@ -26,7 +29,7 @@ impl Running {
     pub(super) fn note(pid: u32, killed: Option<&Self>, note: &Path) {
         let now = Timestamp::now().as_second();
         let started = killed.map_or(now, |run| run.started.min(now));
-        if let Ok(text) = serde_json::to_vec(&Self { pid, started }) {
+        if let Ok(text) = serde_json::to_vec(&Self { pid, started, place: place(note) }) {
             // Without the note a lock that a kill leaves is reported, not broken.
             let _ = files::write(note, &text);
         }
@@ -36,6 +39,9 @@ impl Running {
     pub(super) fn orphan(note: &Path) -> Result<Option<Self>> {
         let Ok(text) = fs::read(note) else { return Ok(None) };
         let Ok(run) = serde_json::from_slice::<Self>(&text) else { return Ok(None) };
+        if run.place != place(note) {
+            return Ok(None);
+        }
         if run.is_alive() {
             events::say("wait", &format!("for the Terraform of a killed run (process {})", run.pid));
             events::quietly("wait", || run.wait())?;
@@ -58,6 +64,10 @@ impl Running {
     fn is_alive(&self) -> bool {
         command_line(self.pid).is_some_and(|line| line.contains("terraform"))
     }
+}
+
+fn place(note: &Path) -> (u64, u64) {
+    note.parent().and_then(files::identity).unwrap_or_default()
 }
 
 /// Who holds a state's lock, as Terraform's error says.
@@ -86,8 +96,7 @@ impl Holder {
         // Go prints `2026-01-31 12:00:00.123456 +0000 UTC`.
         let Ok(created) = Timestamp::strptime("%F %T%.f %z UTC", &self.created) else { return false };
         let host = self.who.rsplit_once('@').map(|(_, host)| host);
-        let here = fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| duct::cmd!("hostname").read().ok());
-        created.as_second() + 10 >= run.started && host == here.as_deref().map(str::trim)
+        created.as_second() + 10 >= run.started && host == Some(&*host_name())
     }
 }
 
@@ -104,17 +113,29 @@ mod tests {
         assert_eq!(Holder::in_error("Error: something else\n ID: 1\n Who: x\n Created: y"), None);
     }
 
+    /// As `cp -a` leaves them.
+    #[test]
+    fn a_copied_note_is_of_nobody_s_run() {
+        let [one, copy] = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+        let [here, there] = [&one, &copy].map(|folder| folder.path().join("running.json"));
+        // Of a process that has ended, as far as anybody can tell.
+        Running::note(u32::MAX >> 1, None, &here);
+        fs::copy(&here, &there).expect("a copy");
+        assert!(Running::orphan(&here).expect("it is read").is_some());
+        assert!(Running::orphan(&there).expect("it is read").is_none());
+    }
+
     #[test]
     fn breaks_no_lock_of_another_machine_or_an_earlier_run() {
         let holder = Holder::in_error(ERROR).expect("it is a lock error");
         // Noon of that day is 1_769_860_800.
-        assert!(!holder.is_of(&Running { pid: 1, started: 1_769_860_700 }), "another host");
-        let here = fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| duct::cmd!("hostname").read().ok());
-        let mine = Holder { who: format!("ann@{}", here.expect("a host name").trim()), ..holder };
-        assert!(mine.is_of(&Running { pid: 1, started: 1_769_860_700 }));
+        let run = |started| Running { pid: 1, started, place: (0, 0) };
+        assert!(!holder.is_of(&run(1_769_860_700)), "another host");
+        let mine = Holder { who: format!("ann@{}", host_name()), ..holder };
+        assert!(mine.is_of(&run(1_769_860_700)));
         let whole = Holder { created: "2026-01-31 12:00:00 +0000 UTC".to_owned(), ..mine };
-        assert!(whole.is_of(&Running { pid: 1, started: 1_769_860_810 }), "started with the note ten seconds late");
-        assert!(!whole.is_of(&Running { pid: 1, started: 1_769_860_811 }), "taken before that run began");
-        assert!(!Holder { created: "today".to_owned(), ..whole }.is_of(&Running { pid: 1, started: 0 }));
+        assert!(whole.is_of(&run(1_769_860_810)), "started with the note ten seconds late");
+        assert!(!whole.is_of(&run(1_769_860_811)), "taken before that run began");
+        assert!(!Holder { created: "today".to_owned(), ..whole }.is_of(&run(0)));
     }
 }

@@ -3,15 +3,18 @@
 mod lock;
 mod messages;
 mod provider;
+mod sources;
 mod state;
 
 pub(crate) use provider::provider_source;
+pub(crate) use sources::Sources;
 pub(crate) use state::{Destroyable, Place, Snapshot, State};
 
 use super::pinned;
 use super::process::Tool;
 use crate::error::Hint;
-use anyhow::{Context, Result};
+use crate::model::caller::Purpose;
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -49,20 +52,23 @@ impl Program {
 
     /// Whether all of Terraform's files in the checkout are formatted.
     pub(crate) fn check_format(&self, root: &Path) -> Result<()> {
-        let tool = Tool::new(&self.path).args(["fmt", "-check", "-recursive", "-diff", "terraform"]);
+        let tool =
+            Tool::new(Purpose::Terraform, &self.path).args(["fmt", "-check", "-recursive", "-diff", "terraform"]);
         tool.run(root).map(drop).hint("run `terraform fmt -recursive terraform`")
     }
 
     /// Validates a root, without a state.
     pub(crate) fn check(&self, folder: &Path, data: &Path) -> Result<()> {
-        let run = |arguments: &[&str]| self.tool(data).args(arguments.iter().copied()).run(folder).map(drop);
+        let run = |arguments: &[&str]| {
+            self.tool(Purpose::Terraform, data).args(arguments.iter().copied()).run(folder).map(drop)
+        };
         run(&["init", "-backend=false", "-input=false", "-lockfile=readonly", "-no-color"])?;
         run(&["validate", "-no-color"])
     }
 
-    fn tool(&self, data: &Path) -> Tool {
+    fn tool(&self, purpose: Purpose, data: &Path) -> Tool {
         let cache = data.parent().unwrap_or(data).join("providers");
-        let tool = Tool::new(&self.path)
+        let tool = Tool::new(purpose, &self.path)
             .env("TF_DATA_DIR", data)
             .env("TF_IN_AUTOMATION", "1")
             .env("TF_INPUT", "0")
@@ -79,24 +85,4 @@ impl Program {
             None => tool,
         }
     }
-}
-
-/// All of Terraform's own files in a folder and below, by path.
-pub(crate) fn sources(folder: &Path) -> Result<BTreeMap<String, String>> {
-    let mut found = BTreeMap::new();
-    let mut open = vec![folder.to_path_buf()];
-    while let Some(next) = open.pop() {
-        let entries = fs::read_dir(&next).with_context(|| format!("cannot read `{}`", next.display()))?;
-        for entry in entries {
-            let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if path.is_dir() && name != ".terraform" {
-                open.push(path);
-            } else if name.ends_with(".tf") || name == ".terraform.lock.hcl" {
-                let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-                found.insert(path.strip_prefix(folder).unwrap_or(&path).display().to_string(), text);
-            }
-        }
-    }
-    Ok(found)
 }

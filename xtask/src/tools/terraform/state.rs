@@ -2,8 +2,9 @@
 
 use super::lock::{Holder, ORPHAN, Running};
 use super::messages::{Said, readable};
-use super::{Outputs, Program, sources};
+use super::{Outputs, Program, Sources};
 use crate::error::{Hint, bail_hint, with_hint};
+use crate::model::caller::Purpose;
 use crate::model::package::sha256;
 use crate::tools::process::{Finished, Tool};
 use crate::tools::{events, files};
@@ -11,7 +12,6 @@ use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,9 +27,9 @@ pub(crate) struct Place {
     pub(crate) region: String,
     /// Whether something else than AWS answers for it.
     pub(crate) emulated: bool,
-    /// Variables of the environment to take away.
-    pub(crate) without: Vec<OsString>,
-    /// Variables of the environment to set.
+    /// What it may know of the caller.
+    pub(crate) purpose: Purpose,
+    /// What it is told besides.
     pub(crate) with: Vec<(&'static str, String)>,
 }
 
@@ -300,8 +300,8 @@ impl State<'_> {
     }
 
     fn tool(&self, arguments: &[&str]) -> Tool {
-        let Place { without, with, .. } = self.place;
-        let tool = without.iter().fold(self.program.tool(&self.data), Tool::without);
+        let Place { purpose, with, .. } = self.place;
+        let tool = self.program.tool(*purpose, &self.data);
         with.iter().fold(tool, |tool, (name, value)| tool.env(*name, value)).args(arguments.iter().copied())
     }
 
@@ -328,8 +328,8 @@ impl State<'_> {
             settings.extend(local.map(|name| format!("{name}=true")));
         }
         // The sources name modules and providers, which are installed by it.
-        let sources = sources(&self.folder)?;
-        let wanted = sha256(format!("{}\n{settings:?}\n{sources:?}", self.program.version).as_bytes()).hex;
+        let sources = Sources::read(&self.folder, &[])?.configuration();
+        let wanted = sha256(format!("{}\n{settings:?}\n{sources}", self.program.version).as_bytes()).hex;
         let stamp = self.data.join("initialised");
         if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
             return Ok(());

@@ -26,8 +26,6 @@ use tempfile::TempDir;
 #[derive(Debug)]
 pub(crate) struct Checkout {
     root: PathBuf,
-    /// Where cargo builds the functions; `None` where a test builds none.
-    cargo_target: Option<PathBuf>,
     _kept: Kept,
 }
 
@@ -52,7 +50,7 @@ impl Checkout {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let root = folder.path().canonicalize().expect("the folder exists").join("checkout");
-        let checkout = Self { root, cargo_target: None, _kept: Kept::Folder(folder) };
+        let checkout = Self { root, _kept: Kept::Folder(folder) };
         checkout.fill_with_fixture();
         checkout
     }
@@ -82,7 +80,7 @@ impl Checkout {
         let lock = File::create(base.join("lock")).expect("a lock file");
         lock.lock().expect("the lock");
         let root = base.join("checkout");
-        let checkout = Self { root, cargo_target: Some(base.join("cargo")), _kept: Kept::Lock(lock) };
+        let checkout = Self { root, _kept: Kept::Lock(lock) };
         if checkout.root.exists() {
             // A run that was killed has left its local AWS running, which writes into the folder.
             checkout.run(&["local", "down"]);
@@ -95,6 +93,9 @@ impl Checkout {
             fs::create_dir_all(&data).expect("a folder for Terraform's data");
             symlink(&providers, data.join("providers")).expect("a link to the providers");
         }
+        let builds = base.join("builds");
+        fs::create_dir_all(&builds).expect("a folder for what cargo builds");
+        symlink(builds, checkout.root.join("target/lambda.build")).expect("a link to it");
         checkout
     }
 
@@ -186,9 +187,6 @@ impl Checkout {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.args(arguments).current_dir(&self.root);
         clean(&mut command);
-        if let Some(folder) = &self.cargo_target {
-            command.env("CARGO_TARGET_DIR", folder);
-        }
         command
     }
 
