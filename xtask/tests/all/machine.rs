@@ -6,6 +6,7 @@ use crate::common::{Checkout, Ran, run};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 
 /// What people have in their environment, for other work than this.
@@ -98,6 +99,17 @@ fn a_hostile_environment_releases_the_same() {
     let status = unheard(&checkout, &["deploy", "-v"]).stderr(gone()).status().expect("it can be started");
     assert_eq!(status.code(), Some(0));
     assert_eq!(checkout.alias(ORDERS, PRODUCTION)["version"], "3");
+
+    // What Terraform ignores is no change, and what it could read is one.
+    let due = || checkout.json(&["apply", "--dry-run"]);
+    symlink("ann@box.1:2", checkout.path("terraform/.#orders.tf")).expect("a link");
+    checkout.write("terraform/orders.tf~", "an editor's copy");
+    assert_eq!(due(), json!([]));
+    for file in ["terraform/answers.json", "terraform/more.tf.json", "terraform/some.auto.tfvars"] {
+        checkout.write(file, "{}");
+        assert_eq!(due()[0]["why"], "changed", "{file}");
+        fs::remove_file(checkout.path(file)).expect("it was written");
+    }
 }
 
 /// The end of a pipe that nobody reads any more, as behind `head`.
