@@ -25,11 +25,11 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     ui::listen(cli.global.verbose);
-    match run(&cli) {
+    match tools::interrupt::listen().and_then(|()| run(&cli)) {
         Ok(code) => code,
         Err(error) => {
             ui::said(&error::render(&error));
-            ExitCode::FAILURE
+            tools::interrupt::received().map_or(ExitCode::FAILURE, ExitCode::from)
         }
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod git;
 pub(crate) mod http;
+pub(crate) mod interrupt;
 pub(crate) mod local;
 pub(crate) mod parallel;
 pub(crate) mod pinned;

@@ -2,7 +2,7 @@
 //! its end: its output is told line by line as it comes, kept, and quoted when it fails. xshell asks what answers at once,
 //! duct runs what takes its time.
 
-use super::{events, files};
+use super::{events, files, interrupt};
 use crate::error::with_hint;
 use crate::model::caller::{self, Purpose};
 use anyhow::{Context, Result};
@@ -26,6 +26,8 @@ pub(crate) struct Tool {
     environment: BTreeMap<OsString, OsString>,
     /// A line of its standard output for a person.
     told: fn(&str) -> String,
+    /// Whether it has to come to its own end.
+    uninterrupted: bool,
 }
 
 /// What a tool that ran to its end left.
@@ -67,7 +69,13 @@ impl Tool {
     /// It will know of our own environment what this purpose allows, and nothing else.
     pub(crate) fn new(purpose: Purpose, program: impl Into<OsString>) -> Self {
         let known = std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(|name| purpose.knows(name)));
-        Self { program: program.into(), arguments: Vec::new(), environment: known.collect(), told: str::to_owned }
+        Self {
+            program: program.into(),
+            arguments: Vec::new(),
+            environment: known.collect(),
+            told: str::to_owned,
+            uninterrupted: false,
+        }
     }
 
     pub(crate) fn args<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
@@ -84,6 +92,13 @@ impl Tool {
     /// Tells the lines of its standard output in other words, as it is made for programs.
     pub(crate) fn telling(mut self, told: fn(&str) -> String) -> Self {
         self.told = told;
+        self
+    }
+
+    /// A signal that would end us does not end it: it is told, and waited for. Ctrl-C in a terminal goes to a whole group of
+    /// processes, so it has one of its own: a second signal would cut it off.
+    pub(crate) fn uninterrupted(mut self) -> Self {
+        self.uninterrupted = true;
         self
     }
 
@@ -110,7 +125,7 @@ impl Tool {
     }
 
     /// The same for what has to be known while it runs: `started` hears its process id.
-    pub(crate) fn finish_watched(&self, folder: &Path, started: impl FnOnce(u32)) -> Result<Finished> {
+    pub(crate) fn finish_watched(&self, folder: &Path, started: impl FnMut(u32)) -> Result<Finished> {
         events::tool(&format!("$ {}", self.shown()));
         self.stream(folder, started).with_context(|| format!("cannot run `{}`", self.shown()))
     }
@@ -128,17 +143,24 @@ impl Tool {
         Ok(Detached(ManuallyDrop::new(handle)))
     }
 
-    fn stream(&self, folder: &Path, started: impl FnOnce(u32)) -> io::Result<Finished> {
+    fn stream(&self, folder: &Path, started: impl FnMut(u32)) -> io::Result<Finished> {
         let (stdout, stdout_end) = io::pipe()?;
         let (stderr, stderr_end) = io::pipe()?;
         let expression = duct::cmd(&self.program, &self.arguments).dir(folder).full_env(&self.environment);
         let expression = expression.stdin_null().stdout_file(stdout_end).stderr_file(stderr_end).unchecked();
+        let apart = self.uninterrupted;
+        let expression = expression.before_spawn(move |command| {
+            if apart {
+                command.process_group(0);
+            }
+            Ok(())
+        });
         let handle = expression.start()?;
         // It holds our ends of the pipes, which would never be at their end.
         drop(expression);
-        if let Some(id) = handle.pids().first() {
-            started(*id);
-        }
+        let id = handle.pids().first().copied();
+        let _protected = id.filter(|_| apart).map(interrupt::protected);
+        id.into_iter().for_each(started);
         let (stdout, stderr) = thread::scope(|scope| {
             let stdout = scope.spawn(|| lines(stdout, self.told));
             let stderr = lines(stderr, str::to_owned);

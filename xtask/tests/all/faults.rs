@@ -90,3 +90,31 @@ fn a_permission_whose_answer_was_lost_is_adopted() {
     assert!(writes.iter().all(|write| write.operation() != "RemovePermission"), "it was replaced");
     assert_eq!(stage.live(ORDERS, PRODUCTION), (WORD.into(), 128.into()));
 }
+
+/// A job is cancelled, or somebody types Ctrl-C, while AWS is busy with a call of Terraform's: that is waited for, and
+/// nothing that it leaves blocks anybody.
+#[test]
+fn what_is_interrupted_leaves_no_lock() {
+    let stage = Stage::new("interrupted");
+    stage.succeeds("bootstrap");
+    stage.succeeds("deploy");
+    let mut memory = 128;
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let line = |value: u64| format!("memory_size        = {value}");
+        stage.checkout.edit("terraform/orders.tf", &line(memory), &line(memory + 64));
+        memory += 64;
+        stage.checkout.commit("More memory");
+        let interrupt = stage.interrupter(signal);
+        stage.proxy.add(Rule::on("lambda", "UpdateFunctionConfiguration").nth(1), Action::before(move |_| interrupt()));
+        let slow = Action::Delay(std::time::Duration::from_secs(1));
+        stage.proxy.add(Rule::on("lambda", "UpdateFunctionConfiguration").nth(1), slow);
+        let ran = stage.run("deploy");
+        assert_eq!(ran.code, Some(code), "{ran}");
+        assert!(ran.stderr.contains("second Ctrl-C") && ran.stderr.contains("interrupted"), "{ran}");
+        assert!(!stage.is_locked(), "{ran}");
+        stage.proxy.clear();
+        let next = stage.succeeds("deploy");
+        assert!(!next.stderr.contains("unlock"), "{next}");
+        assert_eq!(stage.live(ORDERS, PRODUCTION), (WORD.into(), memory.into()), "{next}");
+    }
+}

@@ -7,7 +7,7 @@ use crate::error::{Hint, bail_hint, with_hint};
 use crate::model::caller::Purpose;
 use crate::model::package::sha256;
 use crate::tools::process::{Finished, Tool};
-use crate::tools::{events, files};
+use crate::tools::{events, files, interrupt};
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 use serde_json::Value;
@@ -268,11 +268,18 @@ impl State<'_> {
         let mut patience = if killed.is_some() { Duration::ZERO } else { LOCK };
         loop {
             // Options come before what they are options of.
-            let mut tool = tool.clone();
+            let mut tool = tool.clone().uninterrupted();
             let verb = if tool.arguments.first().is_some_and(|verb| verb == "state") { 2 } else { 1 };
             tool.arguments.insert(verb, format!("-lock-timeout={}s", patience.as_secs()).into());
             let started = |pid| Running::note(pid, killed.as_ref(), &self.note());
             let finished = tool.finish_watched(&self.folder, started)?;
+            if interrupt::received().is_some() && !finished.success() {
+                self.forget(&finished);
+                bail_hint!(
+                    "run the same command again: it completes what was begun";
+                    "interrupted: Terraform has saved what it had done of `{}`", self.key
+                );
+            }
             let locked = Said::read(&finished.stdout).errors.iter().find_map(|error| Holder::in_error(&error.text()));
             let Some(holder) = locked.or_else(|| Holder::in_error(&finished.stderr)) else { return Ok(finished) };
             if killed.as_ref().is_some_and(|run| holder.is_of(run)) {

@@ -111,8 +111,22 @@ impl Stage {
         let running = self.running.clone();
         move || match running.load(Ordering::SeqCst) {
             0 => {}
-            group => kill(group),
+            process => kill(process),
         }
+    }
+
+    /// When it is called, tells the command alone to end, as a CI system does.
+    pub(crate) fn interrupter(&self, signal: &'static str) -> impl Fn() + Send + Sync + 'static {
+        let running = self.running.clone();
+        move || {
+            let _ = Command::new("kill").args(["-s", signal, &running.load(Ordering::SeqCst).to_string()]).status();
+        }
+    }
+
+    /// Whether a lock of Terraform's was left in the bucket.
+    pub(crate) fn is_locked(&self) -> bool {
+        let bucket = format!("/{PROJECT}-terraform-{DEV_ACCOUNT}-{REGION}?list-type=2");
+        self.ask("s3", "GET", &bucket, "").1.contains(".tflock")
     }
 
     /// Keeps all that there is under a name.
@@ -294,6 +308,14 @@ fn copy(from: &Path, to: &Path) {
     assert!(status.success(), "`{}` could not be copied", from.display());
 }
 
-fn kill(group: u32) {
-    let _ = Command::new("kill").args(["-KILL", "--", &format!("-{group}")]).stderr(Stdio::null()).status();
+/// `-9` to a process and all that it has started, also what has a process group of its own.
+fn kill(process: u32) {
+    let mut all = vec![process.to_string()];
+    let mut next = 0;
+    while next < all.len() {
+        let children = Command::new("ps").args(["-o", "pid=", "--ppid", &all[next]]).output().expect("`ps` can be run");
+        all.extend(String::from_utf8_lossy(&children.stdout).split_whitespace().map(str::to_owned));
+        next += 1;
+    }
+    let _ = Command::new("kill").arg("-KILL").args(&all).stderr(Stdio::null()).status();
 }
