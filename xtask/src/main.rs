@@ -25,11 +25,11 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     ui::listen(cli.global.verbose);
-    match tools::interrupt::listen().and_then(|()| run(&cli)) {
+    match tools::signals::listen().and_then(|()| run(&cli)) {
         Ok(code) => code,
         Err(error) => {
             ui::said(&error::render(&error));
-            tools::interrupt::received().map_or(ExitCode::FAILURE, ExitCode::from)
+            tools::signals::received().map_or(ExitCode::FAILURE, ExitCode::from)
         }
     }
 }

@@ -22,8 +22,9 @@ pub(crate) fn run(global: &Global, Refresh { refresh }: Refresh) -> Result<ExitC
         let plan = "nothing has changed since the last apply".to_owned();
         return super::show(global, &Plan { changes: false, plan });
     }
-    let mut plans = vec![functions.plan()?];
+    let (mut plans, mut by_hand) = (vec![functions.plan()?], Vec::new());
     if refresh {
+        by_hand = functions.by_hand()?;
         // The drift check looks at every stack that exists, not only at what a deploy would change.
         plans.extend(functions.plan_roles()?);
         if gateway::exists(&gateway::held(&stacks)?)? {
@@ -32,6 +33,9 @@ pub(crate) fn run(global: &Global, Refresh { refresh }: Refresh) -> Result<ExitC
     }
     let changes = plans.iter().any(|plan| plan.changes);
     let told = plans.into_iter().filter(|plan| plan.changes || !changes).map(|plan| plan.plan);
+    // What Terraform has no eye for: other code, or a version that somebody has published.
+    let changes = changes || !by_hand.is_empty();
+    let told = by_hand.into_iter().chain(told);
     super::show_as_it_is(global, &Plan { changes, plan: told.collect::<Vec<_>>().join("\n") })?;
     // With `--refresh` this is the drift check, whose answer is the exit code.
     Ok(if refresh && changes { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -98,7 +98,7 @@ fn observe(
     // As it will be when the versions are gone.
     let staying = sweep.versions.iter().filter(|fate| fate.kept.is_some());
     let mut in_use: BTreeSet<_> = staying.map(|fate| fate.role_arn.clone()).collect();
-    in_use.extend(aws.latest(&function.name)?.map(|latest| latest.role_arn));
+    in_use.extend(aws.latest(&function.name)?.map(|latest| latest.content.role_arn));
     let in_use = in_use.iter().map(|arn| name_in(arn).to_owned()).collect();
     sweep.roles = idle(role::standing(stacks, aws, &function.name)?, &in_use, &rules);
     Ok(sweep)

@@ -10,6 +10,7 @@ use crate::model::traffic::Split;
 use crate::model::version::Version;
 use crate::project::Project;
 use crate::release::published::read_lambdas;
+use crate::stacks::compare::{applied, by_hand};
 use crate::tools::aws::{Aws, FunctionUrl, Published, Storage};
 use crate::tools::git::Git;
 use crate::tools::parallel::side_by_side;
@@ -39,6 +40,8 @@ struct FunctionStatus {
     lambda_name: String,
     aliases: Vec<AliasStatus>,
     versions: Vec<Published>,
+    /// Sentences on what is in AWS by nobody's deploy; empty where all is as it was applied, or the state cannot be read.
+    drift: Vec<String>,
 }
 
 /// An alias and its release record; what has no record has no branch.
@@ -92,13 +95,16 @@ fn observe(project: &Project, environment: &Environment, aws: &Aws) -> Result<Re
         let aliases = aws.aliases(&lambda_name)?.into_iter().map(with_url).collect::<Result<Vec<_>>>()?;
         Ok(Seen { function: function.name.clone(), lambda_name, versions, aliases })
     });
+    // Who may not read the state sees what there is all the same.
+    let drifted = applied(environment, aws).and_then(|lambdas| by_hand(aws, &lambdas)).unwrap_or_default();
     // What is live can be told without a repository.
     let git = Git::open(&project.root).ok();
     let described = |seen: Result<Seen>| {
         let Seen { function, lambda_name, versions, aliases } = seen?;
         let there = versions.iter().map(|published| published.version).collect();
         let aliases = aliases.into_iter().map(|(url, alias)| described(alias, &there, url, git.as_ref())).collect();
-        Ok(FunctionStatus { function, aliases, versions, lambda_name })
+        let drift = drifted.get(&function).cloned().unwrap_or_default();
+        Ok(FunctionStatus { function, aliases, versions, lambda_name, drift })
     };
     let functions = read.into_iter().map(described).collect::<Result<Vec<FunctionStatus>>>()?;
     let storage = known_storage(aws);

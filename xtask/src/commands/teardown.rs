@@ -124,7 +124,7 @@ fn observe(stacks: &Stacks<'_>, aws: &Aws, function: &Function, branch: &str, al
     let going: BTreeSet<_> = sweep.going().map(|fate| fate.version).filter(|version| used.contains(version)).collect();
     let (ours, theirs): (Vec<_>, Vec<_>) = sweep.versions.iter().partition(|fate| going.contains(&fate.version));
     let mut in_use: BTreeSet<_> = theirs.iter().map(|fate| name(&fate.role_arn)).collect();
-    in_use.extend(aws.latest(lambda)?.map(|latest| name(&latest.role_arn)));
+    in_use.extend(aws.latest(lambda)?.map(|latest| name(&latest.content.role_arn)));
     let roles: BTreeSet<_> =
         ours.iter().map(|fate| name(&fate.role_arn)).filter(|role| !in_use.contains(role)).collect();
     let standing = role::standing(stacks, aws, lambda)?;

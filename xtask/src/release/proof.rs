@@ -8,7 +8,7 @@ use crate::model::package::sha256;
 use crate::model::smoke::Smoke;
 use crate::model::version::Version;
 use crate::project::Project;
-use crate::stacks::functions::{Lambda, lambda};
+use crate::stacks::lambdas::{Lambda, lambda};
 use crate::tools::aws::Aws;
 use crate::tools::events;
 use anyhow::{Context, Result, anyhow};

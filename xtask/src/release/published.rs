@@ -4,7 +4,7 @@ use crate::environment::Environment;
 use crate::error::{Hint, bail_hint};
 use crate::project::Project;
 use crate::stacks::Held;
-use crate::stacks::functions::Lambdas;
+use crate::stacks::lambdas::Lambdas;
 use anyhow::{Context, Result};
 use std::fs;
 

@@ -1,50 +1,24 @@
 //! The functions: what publishes their versions, with the roles that these run with.
 
+use super::compare::{Wrong, by_hand, compare};
+use super::lambdas::{Lambda, Lambdas, lambda};
 use super::role::Role;
 use super::{Due, Held, Plan, Stack, Stacks, Why};
-use crate::error::{Hint, bail_hint};
-use crate::model::content::{Configuration, Content};
+use crate::error::bail_hint;
+use crate::model::content::Content;
 use crate::model::function::Function;
 use crate::model::package::{Package, sha256};
-use crate::model::version::Version;
-use crate::tools::parallel::side_by_side;
 use crate::tools::terraform::Sources;
 use crate::tools::{events, files};
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs;
 use std::path::Path;
 
 const FOLDER: &str = "terraform";
 /// The stacks that lie in its folder, and what is written there after an apply.
 const OTHERS: [&str; 4] = ["bootstrap", "gateway", "role", "output.json"];
-
-/// What Terraform says of one function: an entry of its output `lambdas`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Lambda {
-    pub(crate) lambda_name: String,
-    pub(crate) lambda_version: Version,
-    pub(crate) lambda_arn: String,
-    /// Base64.
-    pub(crate) code_sha256: String,
-    pub(crate) role_arn: String,
-    /// Null where the state is of an older template.
-    pub(crate) configuration: Option<Configuration>,
-}
-
-/// By function.
-pub(crate) type Lambdas = BTreeMap<String, Lambda>;
-
-/// The entry of a function.
-pub(crate) fn lambda<'a>(lambdas: &'a Lambdas, function: &str) -> Result<&'a Lambda> {
-    lambdas
-        .get(function)
-        .with_context(|| format!("Terraform's output `lambdas` has no entry `{function}`"))
-        .hint("add it to the output `lambdas` in `terraform/outputs.tf`")
-}
 
 /// The functions as they are and as they shall be.
 #[derive(Debug)]
@@ -216,40 +190,26 @@ impl<'a> Functions<'a> {
         Ok(if is_missing { Some(Why::Missing) } else { (!wrong.is_empty()).then_some(Why::Differs) })
     }
 
-    /// The versions that are something else than what was built and applied. What the next one is published from, `$LATEST`,
-    /// is another thing at any moment while others deploy; it is looked at where nobody has applied since.
+    /// The versions that are something else than what was built and applied.
     fn wrong(&self, lambdas: &Lambdas, latest: bool) -> Result<Vec<Wrong>> {
-        let aws = &self.stacks.aws;
-        let lambdas: Vec<_> = lambdas.iter().collect();
-        let judged = side_by_side(&lambdas, |(function, lambda)| {
-            let wrong = |what: String, differences| Wrong { function: (*function).clone(), what, differences };
-            let version = lambda.lambda_version;
-            let what = format!("version {version} of `{function}`");
-            let Some(found) = aws.version(&lambda.lambda_name, version)? else {
-                return Ok(Some(wrong(what, Vec::new())));
-            };
-            let wanted = self.wanted(function, lambda, &found.content);
-            let differences = found.content.differences(&wanted);
-            if !differences.is_empty() {
-                return Ok(Some(wrong(what, differences)));
-            }
-            let latest = if latest { aws.latest(&lambda.lambda_name)? } else { None };
-            let differences = latest.map(|latest| latest.differences(&wanted)).unwrap_or_default();
-            Ok((!differences.is_empty()).then(|| wrong(format!("`$LATEST` of `{function}`"), differences)))
-        });
-        let judged = judged.into_iter().collect::<Result<Vec<_>>>()?;
-        Ok(judged.into_iter().flatten().collect())
+        compare(&self.stacks.aws, lambdas, latest, |function, lambda, found| self.wanted(function, lambda, found))
     }
 
     /// What a version shall be; as it is, where nobody says.
     fn wanted(&self, function: &str, lambda: &Lambda, found: &Content) -> Content {
-        let role = self.roles.iter().find(|role| role.function == function);
-        let package = self.packages.iter().find(|package| package.function == function);
-        Content {
-            code_sha256: package.map_or_else(|| lambda.code_sha256.clone(), |package| package.digest.base64.clone()),
-            role_arn: role.map_or_else(|| lambda.role_arn.clone(), |role| role.arn(self.stacks)),
-            configuration: lambda.configuration.as_ref().unwrap_or(&found.configuration).clone(),
+        let mut content = lambda.content(found);
+        if let Some(role) = self.roles.iter().find(|role| role.function == function) {
+            content.role_arn = role.arn(self.stacks);
         }
+        if let Some(package) = self.packages.iter().find(|package| package.function == function) {
+            content.code_sha256.clone_from(&package.digest.base64);
+        }
+        content
+    }
+
+    /// What has been changed by hand since the last apply, a sentence each.
+    pub(crate) fn by_hand(&self) -> Result<Vec<String>> {
+        Ok(by_hand(&self.stacks.aws, &self.lambdas)?.into_values().flatten().collect())
     }
 
     /// Where the state keeps a function's Lambda, and what that is called in AWS.
@@ -280,24 +240,6 @@ fn stack<'a>(stacks: &'a Stacks<'_>, packages: &[Package], roles: &[Role]) -> Re
 
 fn in_state(function: &Function) -> (String, String) {
     (format!("module.{}.aws_lambda_function.this", function.module()), function.name.clone())
-}
-
-/// What is published, and is something else than what was applied.
-#[derive(Debug)]
-struct Wrong {
-    function: String,
-    what: String,
-    /// Empty where it is not there at all.
-    differences: Vec<String>,
-}
-
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.differences.as_slice() {
-            [] => write!(f, "{} is not there", self.what),
-            differences => write!(f, "{} has {}", self.what, differences.join(", ")),
-        }
-    }
 }
 
 fn is_as_built(package: &Package) -> Result<()> {

@@ -1,6 +1,6 @@
 //! The gateway: production's HTTP API, which invokes the production alias.
 
-use super::functions::Lambdas;
+use super::lambdas::Lambdas;
 use super::{Due, Held, Plan, Stack, Stacks, Why};
 use crate::environment::Environment;
 use crate::error::bail_hint;

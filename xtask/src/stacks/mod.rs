@@ -2,8 +2,10 @@
 //! and doing are apart: only [`Stack::apply`] and [`Stack::destroy`] change anything.
 
 pub(crate) mod bootstrap;
+pub(crate) mod compare;
 pub(crate) mod functions;
 pub(crate) mod gateway;
+pub(crate) mod lambdas;
 pub(crate) mod role;
 
 use crate::environment::Environment;

@@ -80,7 +80,10 @@ pub(crate) fn standing(stacks: &Stacks<'_>, aws: &Aws, function: &str) -> Result
 /// The names of the roles that versions of a function, or `$LATEST`, run with.
 pub(crate) fn in_use(aws: &Aws, lambda: &str) -> Result<BTreeSet<String>> {
     let arns = aws.versions(lambda)?.into_iter().map(|published| published.content.role_arn);
-    Ok(arns.chain(aws.latest(lambda)?.map(|latest| latest.role_arn)).map(|arn| name_in(&arn).to_owned()).collect())
+    Ok(arns
+        .chain(aws.latest(lambda)?.map(|latest| latest.content.role_arn))
+        .map(|arn| name_in(&arn).to_owned())
+        .collect())
 }
 
 /// Deletes a role, and then its state: a run that was killed between the two finds the state and completes.

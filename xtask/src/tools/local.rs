@@ -1,6 +1,7 @@
 //! The local AWS: a MiniStack of this checkout's own on the loopback, which outlives the command that starts it.
 
-use super::process::{self, Signal, Tool, command_line};
+use super::process::{self, Tool, command_line};
+use super::signals::{Signal, signal};
 use super::{events, files, http, pinned};
 use crate::error::{Hint, bail_hint, with_hint};
 use crate::model::caller::Purpose;
@@ -135,8 +136,8 @@ fn stop(target: &Path) -> Result<bool> {
     if !runs(target, pid) {
         return Ok(false);
     }
-    for (signal, patience) in [(Signal::TERM, STOP), (Signal::KILL, ANSWER)] {
-        process::signal(pid, signal);
+    for (which, patience) in [(Signal::TERM, STOP), (Signal::KILL, ANSWER)] {
+        signal(pid, which);
         let started = Instant::now();
         while started.elapsed() < patience {
             if !runs(target, pid) {

@@ -2,12 +2,10 @@
 //! its end: its output is told line by line as it comes, kept, and quoted when it fails. xshell asks what answers at once,
 //! duct runs what takes its time.
 
-use super::{events, files, interrupt};
+use super::{events, files, signals};
 use crate::error::with_hint;
 use crate::model::caller::{self, Purpose};
 use anyhow::{Context, Result};
-use rustix::process::Pid;
-pub(crate) use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
@@ -146,20 +144,20 @@ impl Tool {
     fn stream(&self, folder: &Path, started: impl FnMut(u32)) -> io::Result<Finished> {
         let (stdout, stdout_end) = io::pipe()?;
         let (stderr, stderr_end) = io::pipe()?;
-        let expression = duct::cmd(&self.program, &self.arguments).dir(folder).full_env(&self.environment);
-        let expression = expression.stdin_null().stdout_file(stdout_end).stderr_file(stderr_end).unchecked();
         let apart = self.uninterrupted;
+        let expression = duct::cmd(&self.program, &self.arguments).dir(folder).full_env(&self.environment);
         let expression = expression.before_spawn(move |command| {
             if apart {
                 command.process_group(0);
             }
             Ok(())
         });
+        let expression = expression.stdin_null().stdout_file(stdout_end).stderr_file(stderr_end).unchecked();
         let handle = expression.start()?;
         // It holds our ends of the pipes, which would never be at their end.
         drop(expression);
         let id = handle.pids().first().copied();
-        let _protected = id.filter(|_| apart).map(interrupt::protected);
+        let _protected = id.filter(|_| apart).map(signals::protected);
         id.into_iter().for_each(started);
         let (stdout, stderr) = thread::scope(|scope| {
             let stdout = scope.spawn(|| lines(stdout, self.told));
@@ -233,13 +231,6 @@ fn end(output: &[u8]) -> String {
     let output = String::from_utf8_lossy(output);
     let lines: Vec<_> = output.trim().lines().collect();
     lines[lines.len().saturating_sub(LINES)..].join("\n")
-}
-
-/// Sends a signal; who has ended meanwhile does not mind.
-pub(crate) fn signal(pid: u32, signal: Signal) {
-    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        let _ = rustix::process::kill_process(pid, signal);
-    }
 }
 
 /// What this machine calls itself.

@@ -104,6 +104,13 @@ fn changed_by_hand(checkout: &Checkout) {
         ("code", json!({ "ZipFile": foreign }).to_string(), "it is published again"),
     ] {
         put(what, &body);
+        let status = of(&checkout.json(&["status"]), ORDERS);
+        assert!(
+            status["drift"][0].as_str().is_some_and(|drift| drift.contains("`$LATEST` of `orders`, changed ")),
+            "{status}"
+        );
+        let nightly = checkout.run(&["plan", "--refresh"]);
+        assert!(nightly.code == Some(1) && nightly.stdout.contains("`$LATEST` of `orders`"), "{nightly}");
         let foreseen = checkout.run(&["apply", "--dry-run"]);
         assert!(foreseen.stdout.contains("AWS has something else than was applied"), "{foreseen}");
         let ran = checkout.run(&["deploy"]);

@@ -34,6 +34,7 @@ impl fmt::Display for Report {
                 let code = ui::cut(&published.content.code_sha256, columns.saturating_sub(27));
                 writeln!(f, "  {version:<7}  {age:<4}  {size:<7}  {code}")?;
             }
+            function.drift.iter().try_for_each(|drift| writeln!(f, "  drift: {drift}"))?;
             if versions.len() > MOST {
                 writeln!(f, "  and {} older ones (`--json` has them all)", versions.len() - MOST)?;
             }

@@ -41,6 +41,14 @@ pub(crate) struct Published {
     pub(crate) state: String,
 }
 
+/// What the next version is published from.
+#[derive(Debug)]
+pub(crate) struct Latest {
+    pub(crate) content: Content,
+    /// ISO 8601.
+    pub(crate) last_modified: String,
+}
+
 /// The account's code storage, in bytes.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Storage {
@@ -74,9 +82,13 @@ impl Aws {
     }
 
     /// What the next version is published from: `$LATEST`.
-    pub(crate) fn latest(&self, lambda: &str) -> Result<Option<Content>> {
+    pub(crate) fn latest(&self, lambda: &str) -> Result<Option<Latest>> {
         match self.runtime.block_on(self.lambda.get_function_configuration().function_name(lambda).send()) {
-            Ok(found) => Ok(Some(content(&listed(found)))),
+            Ok(found) => {
+                let found = listed(found);
+                let last_modified = found.last_modified().unwrap_or_default().to_owned();
+                Ok(Some(Latest { content: content(&found), last_modified }))
+            }
             Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(None),
             Err(error) => Err(failed(&format!("cannot read `$LATEST` of `{lambda}`"), &error)),
         }

@@ -7,7 +7,7 @@ use crate::error::{Hint, bail_hint, with_hint};
 use crate::model::caller::Purpose;
 use crate::model::package::sha256;
 use crate::tools::process::{Finished, Tool};
-use crate::tools::{events, files, interrupt};
+use crate::tools::{events, files, signals};
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 use serde_json::Value;
@@ -273,7 +273,7 @@ impl State<'_> {
             tool.arguments.insert(verb, format!("-lock-timeout={}s", patience.as_secs()).into());
             let started = |pid| Running::note(pid, killed.as_ref(), &self.note());
             let finished = tool.finish_watched(&self.folder, started)?;
-            if interrupt::received().is_some() && !finished.success() {
+            if signals::received().is_some() && !finished.success() {
                 self.forget(&finished);
                 bail_hint!(
                     "run the same command again: it completes what was begun";

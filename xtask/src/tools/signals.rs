@@ -1,12 +1,20 @@
-//! Ctrl-C, and a CI system that cancels a job. Most of what we do may break off anywhere; Terraform, when it changes
+//! Signals, sent and heard: Ctrl-C, and a CI system that cancels a job. Most of what we do may break off anywhere; Terraform, when it changes
 //! something, has to save its state and free its lock. So a signal reaches it once, and we wait for it.
 
 use super::events;
-use super::process::{Signal, signal};
 use anyhow::{Context, Result};
+use rustix::process::Pid;
+pub(crate) use rustix::process::Signal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Sends a signal; who has ended meanwhile does not mind.
+pub(crate) fn signal(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, signal);
+    }
+}
 
 #[derive(Debug)]
 struct Interrupt {
