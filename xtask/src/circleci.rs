@@ -205,21 +205,61 @@ fn no_way_leads_to_production_past_the_gate() {
     assert_eq!(gated, ["prod-canary", "prod-promote", "prod-release"]);
 }
 
-#[test]
-fn pipelines_of_one_branch_and_environment_wait_for_each_other() {
-    let config = config(CONFIG);
-    for workflow in workflows(&config).values() {
-        for call in &workflow.calls {
-            let job = &call.name;
-            assert!(!call.options["filters"].is_object(), "`filters` maps are deprecated: {job}");
-            if config["jobs"].get(job).is_none() || job == "audit" {
-                continue;
+/// All names and texts below a value, but for the conditions under which it counts.
+fn texts<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    match value {
+        Value::String(text) => found.push(text),
+        Value::Array(values) => values.iter().for_each(|value| texts(value, found)),
+        Value::Object(fields) => {
+            for (name, value) in fields.iter().filter(|(name, _)| *name != "when") {
+                found.push(name);
+                texts(value, found);
             }
-            let commands = commands(&config, job);
-            let environment =
-                commands[0].split_once("--env ").map_or("local", |(_, name)| name.split(' ').next().unwrap_or(name));
-            let group = format!("<< pipeline.project.slug >>/<< pipeline.git.branch >>/{environment}");
-            assert_eq!(call.options["serial-group"], group, "{job}");
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn no_key_holds_the_name_of_a_branch() {
+    let names_branch = |text: &str| {
+        let config = config(text);
+        let mut found = Vec::new();
+        texts(&config, &mut found);
+        found.iter().any(|text| ["pipeline.git.branch", ".Branch", "CIRCLE_BRANCH"].iter().any(|it| text.contains(it)))
+    };
+    assert!(!names_branch(CONFIG));
+    assert!(names_branch(&CONFIG.replace("- dev\n", "- dev:\n          serial-group: << pipeline.git.branch >>\n")));
+    // A job of a group is skipped where a newer one waits, also a release that is approved.
+    assert!(!CONFIG.lines().any(|line| line.trim_start().starts_with("serial-group:")));
+    // Deprecated.
+    let config = config(CONFIG);
+    let calls = workflows(&config).into_values().flat_map(|workflow| workflow.calls);
+    assert!(calls.into_iter().all(|call| !call.options["filters"].is_object()));
+}
+
+/// Whether a job restores what another branch may have left, by itself or by a command of the config.
+fn restores(config: &Value, steps: &Value) -> bool {
+    let is_restored = |step: &Value| {
+        let name = step.as_str().or_else(|| step.as_object().and_then(|step| step.keys().next().map(String::as_str)));
+        let name = name.expect("a step has a name");
+        name == "restore_cache" || config["commands"].get(name).is_some_and(|inner| restores(config, &inner["steps"]))
+    };
+    steps.as_array().expect("steps").iter().any(is_restored)
+}
+
+#[test]
+fn production_restores_no_cache() {
+    let config = config(CONFIG);
+    let mut counted = (0, 0);
+    for (name, job) in config["jobs"].as_object().expect("jobs") {
+        let restores = restores(&config, &job["steps"]);
+        if commands(&config, name).iter().any(|command| command.contains("--env prod")) {
+            assert!(!restores, "`{name}` runs what a branch may have left");
+            counted.0 += 1;
+        } else if restores {
+            counted.1 += 1;
         }
     }
+    assert!(counted.0 > 0 && counted.1 > 0, "{counted:?}");
 }
