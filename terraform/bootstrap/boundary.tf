@@ -1,5 +1,9 @@
 # The most that any function's role may ever do, whatever a branch writes into its `iam-policy.json`: use data, and
 # administer nothing. Widen it here when a function needs more; that is an administrator's decision, not a branch's.
+#
+# IAM cannot limit which trust policy the pipeline gives to a role that it makes. So data is for code that runs in a
+# function: Lambda says so in each call (https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html),
+# and whoever else assumes such a role finds next to nothing that it may use.
 resource "aws_iam_policy" "boundary" {
   name        = "boundary"
   path        = "/${var.project}/"
@@ -11,7 +15,13 @@ data "aws_iam_policy_document" "boundary" {
   statement {
     sid       = "WriteLogs"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = [for name in var.functions : "arn:aws:logs:${var.region}:${var.account_id}:log-group:/aws/lambda/${name}:*"]
+    resources = ["${local.logs}:/aws/lambda/*:*"]
+
+    condition {
+      test     = "ArnLike"
+      variable = "lambda:SourceFunctionArn"
+      values   = ["${local.lambda}:*"]
+    }
   }
 
   statement {
@@ -47,12 +57,52 @@ data "aws_iam_policy_document" "boundary" {
       "xray:PutTraceSegments",
     ]
     resources = ["*"]
+
+    condition {
+      test     = "ArnLike"
+      variable = "lambda:SourceFunctionArn"
+      values   = ["${local.lambda}:*"]
+    }
+  }
+
+  # Lambda reads an event source with the function's role, and names no function when it does.
+  statement {
+    sid = "ReadEventSources"
+    actions = [
+      "dynamodb:DescribeStream",
+      "dynamodb:GetRecords",
+      "dynamodb:GetShardIterator",
+      "dynamodb:ListStreams",
+      "kinesis:DescribeStream",
+      "kinesis:DescribeStreamSummary",
+      "kinesis:GetRecords",
+      "kinesis:GetShardIterator",
+      "kinesis:ListShards",
+      "sqs:ChangeMessageVisibility",
+      "sqs:DeleteMessage",
+      "sqs:GetQueueAttributes",
+      "sqs:ReceiveMessage",
+    ]
+    resources = ["*"]
+  }
+
+  # Of no use but for what is read from such a source.
+  statement {
+    sid       = "ReadEncryptedEventSources"
+    actions   = ["kms:Decrypt"]
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = [for service in ["dynamodb", "kinesis", "sqs"] : "${service}.${var.region}.amazonaws.com"]
+    }
   }
 
   statement {
     sid       = "NeverTheState"
     effect    = "Deny"
     actions   = ["s3:*"]
-    resources = [aws_s3_bucket.state.arn, "${aws_s3_bucket.state.arn}/*"]
+    resources = [local.bucket, "${local.bucket}/*"]
   }
 }

@@ -1,6 +1,6 @@
-output "deploy_role_arn" {
-  description = "ARN of the role that CircleCI assumes."
-  value       = aws_iam_role.deploy.arn
+output "deploy_role_arns" {
+  description = "ARN of each role that CircleCI assumes, by what it is for."
+  value       = { for duty, role in aws_iam_role.deploy : duty => role.arn }
 }
 
 output "permissions_boundary" {

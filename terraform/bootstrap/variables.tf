@@ -72,13 +72,30 @@ variable "functions" {
 }
 
 variable "deploy_role" {
-  description = "Name of the role that CircleCI assumes."
+  description = "Name of the role that CircleCI assumes; where there is a gate, `-publish` or `-release` follows it."
   type        = string
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-zA-Z0-9+=,.@_-]{1,64}$", var.deploy_role))
-    error_message = "A role's name must be 1 to 64 letters, digits and characters of `+=,.@_-`."
+    condition     = can(regex("^[a-zA-Z0-9+=,.@_-]{1,56}$", var.deploy_role))
+    error_message = "A deploy role's name must be 1 to 56 letters, digits and characters of `+=,.@_-`."
+  }
+}
+
+variable "gate" {
+  description = "Whether what publishes and what releases are apart: two roles, of which neither may do what the other does."
+  type        = bool
+  nullable    = false
+}
+
+variable "preview_url" {
+  description = "The URLs that aliases of branches may have: `none`, `iam` (signed requests) or `public`."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = contains(["none", "iam", "public"], var.preview_url)
+    error_message = "URLs must be `none`, `iam` or `public`."
   }
 }
 
@@ -94,15 +111,28 @@ variable "branches" {
 }
 
 variable "circleci" {
-  description = "Ids of the one organisation and project on CircleCI that deploy here."
+  description = <<-EOT
+    Who deploys here: the organisation and the project on CircleCI by their ids, and the repository as in
+    `github.com/acme/shop`. With a project of its own for what comes behind the gate, no job of the first may release.
+  EOT
   type = object({
-    organization_id = string
-    project_id      = string
+    organization_id    = string
+    project_id         = string
+    repository         = string
+    release_project_id = optional(string)
   })
   nullable = false
 
   validation {
-    condition     = alltrue([for id in values(var.circleci) : can(regex("^[0-9a-zA-Z-]{8,64}$", id))])
+    condition = alltrue([
+      for id in [var.circleci.organization_id, var.circleci.project_id, coalesce(var.circleci.release_project_id, "the-same")] :
+      can(regex("^[0-9a-zA-Z-]{8,64}$", id))
+    ])
     error_message = "The ids of an organisation and a project are letters, digits and hyphens, as CircleCI's settings show them."
+  }
+
+  validation {
+    condition     = can(regex("^[a-z0-9.-]+(/[a-zA-Z0-9._-]+)+$", var.circleci.repository))
+    error_message = "The repository must be its host and path, as in `github.com/acme/shop`: without a scheme, `.git` or a pattern."
   }
 }

@@ -71,7 +71,7 @@ pub(crate) enum Command {
     Deploy(Deploy),
     /// What CircleCI runs: check, then deploy
     Ci(Deploy),
-    /// Prepare an account, once and as an administrator: state bucket, CircleCI's trust, deploy role, boundary of roles
+    /// Prepare an account, once and as an administrator: state bucket, CircleCI's trust and roles, boundary of functions' roles
     Bootstrap(Bootstrap),
     /// Call the function with the smoke test's event or another payload, through the branch's alias unless told otherwise
     Invoke(Invoke),

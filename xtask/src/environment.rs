@@ -2,6 +2,7 @@
 
 use crate::error::{Hint, bail_hint};
 use crate::model::caller::Purpose;
+use crate::model::duty::Duty;
 use crate::model::settings::{Settings, Unusable};
 use crate::project::Project;
 use crate::tools::aws::{Account, Aws};
@@ -52,14 +53,16 @@ enum Access {
 }
 
 impl Environment {
-    /// Makes the named environment ready: `local` starts the local AWS, any other is asked whose account it is.
-    pub(crate) fn open(name: &str, project: &Project) -> Result<Self> {
+    /// Makes the named environment ready: `local` starts the local AWS, any other is asked whose account it is. On CircleCI
+    /// the duty decides by which role.
+    pub(crate) fn open(name: &str, project: &Project, duty: Duty) -> Result<Self> {
         let settings = settings(name, &project.root)?;
         let called = project.names.project.clone();
         let access = if name == LOCAL {
             Access::Local(Local::up(&project.target, None)?)
         } else {
-            let account = Account::open(&settings, &deploy_role(&settings, &called))?;
+            let role = duty.role(&deploy_role(&settings, &called), settings.gate);
+            let account = Account::open(&settings, role.as_deref())?;
             let found = Aws::new(account.sdk.clone())?.caller()?;
             if found != settings.account_id {
                 bail_hint!(
@@ -87,7 +90,7 @@ impl Environment {
         &self.settings.region
     }
 
-    /// Name of the role that CircleCI assumes.
+    /// Name of the role that CircleCI assumes; where there is a gate, what its roles' names begin with.
     pub(crate) fn deploy_role(&self) -> String {
         deploy_role(&self.settings, &self.project)
     }

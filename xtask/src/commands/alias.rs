@@ -2,6 +2,7 @@
 
 use crate::cli::{Alias as Options, Global};
 use crate::environment::Environment;
+use crate::model::duty::Duty;
 use crate::project::Project;
 use crate::release::plan::{Plan, Report};
 use crate::release::proof::prove_output;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 pub(crate) fn run(global: &Global, alias: Options) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let source = Source::read(global, &project, alias)?;
-    let environment = Environment::open(&global.env, &project)?;
+    let environment = Environment::open(&global.env, &project, Duty::Release)?;
     let aws = environment.aws()?;
     let proved = prove_output(&project, &environment)?;
     let plan = Plan::release(&aws, &source, &proved)?;

@@ -3,6 +3,7 @@
 use super::Steps;
 use crate::cli::{self, Global};
 use crate::environment::Environment;
+use crate::model::duty::Duty;
 use crate::project::Project;
 use crate::release::build::build;
 use crate::release::source::Source;
@@ -30,7 +31,7 @@ impl fmt::Display for Report {
 pub(crate) fn run(global: &Global, options: &cli::Apply) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     Source::read(global, &project, cli::Alias::default())?;
-    let environment = Environment::open(&global.env, &project)?;
+    let environment = Environment::open(&global.env, &project, Duty::Publish)?;
     let stacks = Stacks::new(&project, &environment)?.allowing(&options.destroy.allow_destroy);
     let bootstrap = Bootstrap::new(&stacks)?;
     let dry_run = options.dry_run.dry_run;

@@ -3,6 +3,7 @@
 use super::Steps;
 use crate::cli::{Deploy, Global};
 use crate::environment::{self, Environment};
+use crate::model::duty::Duty;
 use crate::model::function::Function;
 use crate::model::settings::PreviewUrl;
 use crate::model::version::Version;
@@ -67,7 +68,7 @@ pub(crate) fn run(global: &Global, options: &Deploy) -> Result<ExitCode> {
         // The local AWS is installed beside the linker; whether a real account is the right one is asked first.
         environment::LOCAL => None,
         name => {
-            let environment = Environment::open(name, &project)?;
+            let environment = Environment::open(name, &project, Duty::Both)?;
             Bootstrap::new(&Stacks::new(&project, &environment)?)?.ensure()?;
             Some(environment)
         }
@@ -170,7 +171,7 @@ struct Prepared {
 fn prepare(global: &Global, project: &Project, known: Option<Environment>, production: bool) -> Result<Prepared> {
     let environment = match known {
         Some(environment) => environment,
-        None => Environment::open(&global.env, project)?,
+        None => Environment::open(&global.env, project, Duty::Both)?,
     };
     let stacks = Stacks::new(project, &environment)?;
     Bootstrap::new(&stacks)?.ensure()?;
@@ -187,7 +188,7 @@ fn prepare(global: &Global, project: &Project, known: Option<Environment>, produ
 fn dry_run(global: &Global, options: &Deploy) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let source = Source::read(global, &project, options.alias)?;
-    let environment = Environment::open(&global.env, &project)?;
+    let environment = Environment::open(&global.env, &project, Duty::Publish)?;
     let aws = environment.aws()?;
     let stacks = Stacks::new(&project, &environment)?;
     let unprepared = Bootstrap::new(&stacks)?.due()?;

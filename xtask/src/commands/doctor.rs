@@ -3,6 +3,7 @@
 use crate::cli::Global;
 use crate::environment::{self, Environment, LOCAL};
 use crate::error::{bail_hint, hint_of, with_hint};
+use crate::model::duty::Duty;
 use crate::project::{self, Project};
 use crate::tools::git::Git;
 use crate::tools::{cargo, local, pinned, process, terraform};
@@ -54,7 +55,7 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode> {
         findings.push(finding("local AWS", Ok(local_aws(&target))));
     } else if findings.iter().all(|finding| finding.ok || finding.what != "environment") {
         let account = Project::open(&[])
-            .and_then(|project| Environment::open(&global.env, &project))
+            .and_then(|project| Environment::open(&global.env, &project, Duty::Publish))
             .map(|environment| environment::described(&environment));
         findings.push(finding("credentials", account));
     }

@@ -4,6 +4,7 @@ use super::Steps;
 use crate::cli::{self, Global};
 use crate::environment::Environment;
 use crate::error::bail_hint;
+use crate::model::duty::Duty;
 use crate::project::Project;
 use crate::release::published::read_lambdas;
 use crate::release::source::Source;
@@ -22,7 +23,7 @@ pub(crate) fn run(global: &Global, options: &cli::Apply) -> Result<ExitCode> {
             "the gateway is production's: it is applied from `{production}`, not from `{}`", source.release.branch
         );
     }
-    let environment = Environment::open(&global.env, &project)?;
+    let environment = Environment::open(&global.env, &project, Duty::Release)?;
     let lambdas = read_lambdas(&project, &environment)?;
     let stacks = Stacks::new(&project, &environment)?.allowing(&options.destroy.allow_destroy);
     let gateway = Gateway::observe(&stacks, &lambdas, &gateway::held(&stacks)?, options.refresh.refresh)?;

@@ -4,6 +4,7 @@ use super::time::age;
 use crate::cli::Global;
 use crate::environment::Environment;
 use crate::error::bail_hint;
+use crate::model::duty::Duty;
 use crate::model::record::Record;
 use crate::model::version::Version;
 use crate::project::Project;
@@ -56,7 +57,7 @@ struct At {
 pub(crate) fn run(global: &Global) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let targets = Targets::of(global, &project)?;
-    let aws = Environment::open(&global.env, &project)?.aws()?;
+    let aws = Environment::open(&global.env, &project, Duty::Publish)?.aws()?;
     super::show(global, &read(&project, &aws, targets)?)
 }
 

@@ -4,6 +4,7 @@ use crate::cli::{Global, Invoke};
 use crate::environment::Environment;
 use crate::error::{Hint, bail_hint, render};
 use crate::model::alias::AliasName;
+use crate::model::duty::Duty;
 use crate::model::function::Function;
 use crate::model::smoke::Smoke;
 use crate::project::Project;
@@ -62,7 +63,7 @@ pub(crate) fn run(global: &Global, options: &Invoke) -> Result<ExitCode> {
             AliasName::of_branch(&branch).to_string()
         }
     };
-    let aws = Environment::open(&global.env, &project)?.aws()?;
+    let aws = Environment::open(&global.env, &project, Duty::Publish)?.aws()?;
     let answers = ui::quietly("invoke", || Ok(aws.invoke_all(&function.name, &qualifier, payloads, options.tail)))?;
     let several = answers.len() > 1;
     let mut all: Vec<_> = Vec::new();

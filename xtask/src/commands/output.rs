@@ -2,6 +2,7 @@
 
 use crate::cli::Global;
 use crate::environment::Environment;
+use crate::model::duty::Duty;
 use crate::project::Project;
 use crate::stacks::Stacks;
 use crate::stacks::functions;
@@ -25,7 +26,7 @@ impl fmt::Display for Report {
 
 pub(crate) fn run(global: &Global) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    let environment = Environment::open(&global.env, &project)?;
+    let environment = Environment::open(&global.env, &project, Duty::Release)?;
     let held = functions::held(&Stacks::new(&project, &environment)?)?;
     let json = held.json()?;
     files::write(&project.output_json(), &json)?;

@@ -2,6 +2,7 @@
 
 use crate::cli::{Global, Refresh};
 use crate::environment::Environment;
+use crate::model::duty::Duty;
 use crate::project::Project;
 use crate::release::build::build;
 use crate::stacks::bootstrap::Bootstrap;
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 
 pub(crate) fn run(global: &Global, Refresh { refresh }: Refresh) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    let environment = Environment::open(&global.env, &project)?;
+    let environment = Environment::open(&global.env, &project, Duty::Publish)?;
     let stacks = Stacks::new(&project, &environment)?;
     // Refused where an account is not prepared; on the local AWS a plan needs no bootstrap.
     Bootstrap::new(&stacks)?.due()?;

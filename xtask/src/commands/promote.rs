@@ -5,6 +5,7 @@ use crate::environment::Environment;
 use crate::error::{Hint, bail_hint};
 use crate::model::alias::Alias;
 use crate::model::canary::{Verdict, judge};
+use crate::model::duty::Duty;
 use crate::model::refusal::Refusal;
 use crate::model::release::{Member, Relation};
 use crate::model::rollback::Back;
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 pub(crate) fn run(global: &Global, options: Promote) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let targets = Targets::of(global, &project)?;
-    let environment = Environment::open(&global.env, &project)?;
+    let environment = Environment::open(&global.env, &project, Duty::Release)?;
     let aws = environment.aws()?;
     // All are judged before any moves: functions that belong together are promoted together, or not at all.
     let judged = if options.verify { verify(&environment, &aws, &targets, options)? } else { BTreeMap::new() };

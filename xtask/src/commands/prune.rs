@@ -5,6 +5,7 @@ use super::sweep::{Sweep, candidates, remove_alias};
 use crate::cli::{Global, Prune};
 use crate::environment::Environment;
 use crate::model::alias::AliasName;
+use crate::model::duty::Duty;
 use crate::model::function::Function;
 use crate::model::prune::{Rules, is_stale, needed, plan};
 use crate::model::role::name_in;
@@ -27,7 +28,7 @@ use show::{Report, count};
 pub(crate) fn run(global: &Global, options: Prune) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let branches = if options.stale_branches { Some(Git::open(&project.root)?.remote_branches()?) } else { None };
-    let environment = Environment::open(&global.env, &project)?;
+    let environment = Environment::open(&global.env, &project, Duty::Publish)?;
     let (aws, stacks) = (environment.aws()?, Stacks::new(&project, &environment)?);
     let observe = |function| observe(&stacks, &aws, function, branches.as_deref(), options);
     let functions = ui::step_with(

@@ -2,6 +2,7 @@
 
 use crate::cli::{Global, Rollback};
 use crate::environment::Environment;
+use crate::model::duty::Duty;
 use crate::model::release::Relation;
 use crate::model::rollback::Back;
 use crate::project::Project;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 pub(crate) fn run(global: &Global, options: Rollback) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let targets = Targets::of(global, &project)?;
-    let aws = Environment::open(&global.env, &project)?.aws()?;
+    let aws = Environment::open(&global.env, &project, Duty::Release)?.aws()?;
     let back = options.to.unwrap_or(Back::Steps(options.steps.into()));
     let plan = Plan::rollback(&aws, &targets, back)?;
     let moves = if options.dry_run.dry_run {

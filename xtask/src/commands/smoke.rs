@@ -2,6 +2,7 @@
 
 use crate::cli::Global;
 use crate::environment::Environment;
+use crate::model::duty::Duty;
 use crate::project::Project;
 use crate::release::proof::{Proved, prove_output};
 use anyhow::Result;
@@ -22,6 +23,6 @@ impl fmt::Display for Report {
 
 pub(crate) fn run(global: &Global) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    let environment = Environment::open(&global.env, &project)?;
+    let environment = Environment::open(&global.env, &project, Duty::Publish)?;
     super::show(global, &Report(prove_output(&project, &environment)?))
 }

@@ -5,6 +5,7 @@ use crate::cli::Global;
 use crate::environment::Environment;
 use crate::model::alias::Alias;
 use crate::model::drift::drift;
+use crate::model::duty::Duty;
 use crate::model::record::{Entry, Record};
 use crate::model::traffic::Split;
 use crate::model::version::Version;
@@ -70,7 +71,7 @@ struct AliasStatus {
 
 pub(crate) fn run(global: &Global) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    let environment = Environment::open(&global.env, &project)?;
+    let environment = Environment::open(&global.env, &project, Duty::Publish)?;
     let report = observe(&project, &environment, &environment.aws()?)?;
     super::show(global, &report)
 }

@@ -5,6 +5,7 @@ use crate::cli::{Global, Teardown};
 use crate::environment::Environment;
 use crate::error::bail_hint;
 use crate::model::alias::{Alias, AliasName};
+use crate::model::duty::Duty;
 use crate::model::function::Function;
 use crate::model::moves::Update;
 use crate::model::prune::{Rules, needed, of_alias, plan};
@@ -65,7 +66,7 @@ pub(crate) fn run(global: &Global, options: Teardown) -> Result<ExitCode> {
     if branch == production {
         bail_hint!("production ends with `terraform destroy`, by an administrator"; "`{production}` is production");
     }
-    let environment = Environment::open(&global.env, &project)?;
+    let environment = Environment::open(&global.env, &project, Duty::Both)?;
     let (aws, stacks) = (environment.aws()?, Stacks::new(&project, &environment)?);
     let targets = Targets::of(global, &project)?;
     let mut found = Vec::new();

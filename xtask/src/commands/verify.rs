@@ -5,6 +5,7 @@ use crate::cli::Global;
 use crate::environment::Environment;
 use crate::error::bail_hint;
 use crate::model::alias::Alias;
+use crate::model::duty::Duty;
 use crate::model::record::{Record, ReleaseId, short};
 use crate::model::version::Version;
 use crate::project::Project;
@@ -77,7 +78,7 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let git = Git::open(&project.root)?;
     let targets = Targets::of(global, &project)?;
-    let environment = Environment::open(&global.env, &project)?;
+    let environment = Environment::open(&global.env, &project, Duty::Publish)?;
     let live = observe(&environment.aws()?, &targets)?;
     // Each commit is built once, for all of its functions.
     let mut commits: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();

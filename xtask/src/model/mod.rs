@@ -8,6 +8,7 @@ pub(crate) mod canary;
 pub(crate) mod compiler;
 pub(crate) mod content;
 pub(crate) mod drift;
+pub(crate) mod duty;
 pub(crate) mod elf;
 pub(crate) mod forecast;
 pub(crate) mod function;

@@ -18,6 +18,9 @@ pub(crate) struct Settings {
     pub(crate) region: String,
     /// Name of the role that CircleCI assumes, made by `bootstrap`; `<project>-deploy` where none is named.
     pub(crate) deploy_role: Option<String>,
+    /// Whether what publishes and what releases are two roles, with an approval between them.
+    #[serde(default)]
+    pub(crate) gate: bool,
     /// The branches that may be deployed; `*` is any.
     pub(crate) branches: Vec<String>,
     /// Whether a work tree with changes that are in no commit may be deployed.
@@ -25,7 +28,7 @@ pub(crate) struct Settings {
     /// Whether a branch's alias gets a URL of its own.
     #[serde(default)]
     pub(crate) preview_url: PreviewUrl,
-    /// Who may assume the deploy role.
+    /// Who may assume the roles of the pipeline.
     pub(crate) circleci: CircleCi,
     #[serde(default)]
     pub(crate) gateway: Gateway,
@@ -38,7 +41,7 @@ pub(crate) struct Settings {
 }
 
 /// Who may call the URL of a branch's alias.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum PreviewUrl {
     /// There is none
@@ -50,12 +53,16 @@ pub(crate) enum PreviewUrl {
     Public,
 }
 
-/// The one project on CircleCI that deploys here.
+/// Who deploys here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CircleCi {
     pub(crate) organization_id: String,
     pub(crate) project_id: String,
+    /// Host and path, as in `github.com/acme/shop`.
+    pub(crate) repository: String,
+    /// A project of its own for what comes behind the gate.
+    pub(crate) release_project_id: Option<String>,
 }
 
 /// Limits of production's API.
@@ -131,11 +138,12 @@ mod tests {
 
     const LOCAL: &str = r#"{
         "account_id": "000000000000", "region": "us-east-1", "branches": ["*"], "allow_dirty": true,
-        "circleci": {"organization_id": "none", "project_id": "none"}
+        "circleci": {"organization_id": "none", "project_id": "none", "repository": "none"}
     }"#;
     const PROD: &str = r#"{
         "account_id": "REPLACE with the account", "region": "us-east-1", "branches": ["trunk"], "allow_dirty": false,
-        "preview_url": "none", "circleci": {"organization_id": "REPLACE it", "project_id": "REPLACE it too"}
+        "preview_url": "none", "gate": true,
+        "circleci": {"organization_id": "REPLACE it", "project_id": "REPLACE it too", "repository": "REPLACE it"}
     }"#;
 
     /// What a user does with a file of the template.
@@ -144,12 +152,14 @@ mod tests {
         value["account_id"] = "123456789012".into();
         value["circleci"]["organization_id"] = "an-organization".into();
         value["circleci"]["project_id"] = "a-project".into();
+        value["circleci"]["repository"] = "github.com/acme/shop".into();
         value.to_string()
     }
 
     #[test]
     fn placeholders_are_named() {
-        let keys = ["account_id", "circleci.organization_id", "circleci.project_id"].map(str::to_owned);
+        let keys =
+            ["account_id", "circleci.organization_id", "circleci.project_id", "circleci.repository"].map(str::to_owned);
         assert_eq!(Settings::parse(PROD), Err(Unusable::Placeholders(keys.to_vec())));
     }
 
@@ -174,6 +184,7 @@ mod tests {
             ("123456789012", "12345678901"),
             ("123456789012", "12345678901x"),
             ("allow_dirty", "allow_dirt"),
+            ("repository", "repo"),
             ("\"none\"", "\"everybody\""),
         ] {
             let text = filled_in(PROD).replace(from, to);

@@ -3,6 +3,7 @@
 use super::{Due, Held, Plan, Stack, Stacks, Why};
 use crate::environment;
 use crate::error::bail_hint;
+use crate::model::duty;
 use crate::tools::terraform::Destroyable;
 use crate::tools::{events, files};
 use anyhow::Result;
@@ -11,6 +12,8 @@ use std::fs;
 use std::path::PathBuf;
 
 const FOLDER: &str = "terraform/bootstrap";
+/// So many functions a policy holds at least, however long their names are.
+const IN_A_POLICY: usize = 19;
 
 /// The bootstrap as it shall be.
 #[derive(Debug)]
@@ -97,6 +100,8 @@ fn stack<'a>(stacks: &'a Stacks<'_>) -> Result<Stack<'a>> {
     variables["functions"] = json!(functions);
     variables["deploy_role"] = json!(environment.deploy_role());
     variables["branches"] = json!(settings.branches);
+    variables["gate"] = json!(settings.gate);
+    variables["preview_url"] = json!(settings.preview_url);
     variables["circleci"] = json!(settings.circleci);
     let issuer = format!("oidc.circleci.com/org/{}", settings.circleci.organization_id);
     let mut stack = Stack::new(stacks, "bootstrap", stacks.state(FOLDER, "bootstrap"), variables, &[])?;
@@ -104,9 +109,24 @@ fn stack<'a>(stacks: &'a Stacks<'_>) -> Result<Stack<'a>> {
         // It is done unasked, and holds nothing that is not made again.
         stack.destroyable = Destroyable::Anything;
     }
-    Ok(stack.adopting([
+    let (project, base) = (&environment.project, environment.deploy_role());
+    let duties = duty::roles(&base, settings.gate);
+    let numbers = 0..functions.len().div_ceil(IN_A_POLICY);
+    let policies = duties.iter().flat_map(|(duty, _)| numbers.clone().map(move |number| format!("{duty}-{number}")));
+    let policies = policies.map(|key| {
+        let arn = stacks.iam(&format!("policy/{project}/{base}-{key}"));
+        (format!("aws_iam_policy.functions[\"{key}\"]"), arn)
+    });
+    let roles = duties.iter().map(|(duty, role)| (format!("aws_iam_role.deploy[\"{duty}\"]"), role.clone()));
+    // AWS may have made it; an emulated one has none.
+    let of_gateway = environment.endpoint().is_none().then(|| {
+        let name = "role/aws-service-role/ops.apigateway.amazonaws.com/AWSServiceRoleForAPIGateway";
+        ("aws_iam_service_linked_role.apigateway[0]".to_owned(), stacks.iam(name))
+    });
+    let provider = stacks.iam(&format!("oidc-provider/{issuer}"));
+    let first = [
         ("aws_iam_policy.boundary".to_owned(), stacks.boundary()),
-        ("aws_iam_openid_connect_provider.circleci".to_owned(), stacks.iam(&format!("oidc-provider/{issuer}"))),
-        ("aws_iam_role.deploy".to_owned(), environment.deploy_role()),
-    ]))
+        ("aws_iam_openid_connect_provider.circleci".to_owned(), provider),
+    ];
+    Ok(stack.adopting(first.into_iter().chain(of_gateway).chain(roles).chain(policies)))
 }

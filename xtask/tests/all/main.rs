@@ -12,6 +12,7 @@ mod moves;
 mod new;
 mod packages;
 mod permissions;
+mod policies;
 mod production;
 mod prune;
 mod sample;

@@ -51,7 +51,12 @@ fn the_road_to_production() {
         let planned = succeeds(on(account, &["bootstrap", "--env", environment, "--dry-run"]));
         assert!(planned.stdout.contains("make bucket"), "{planned}");
         let made = on(account, &["bootstrap", "--env", environment, "--json"]).json();
-        assert_eq!(made["deploy_role_arn"], format!("arn:aws:iam::{account}:role/{PROJECT}-deploy"));
+        let arn = |end: &str| format!("arn:aws:iam::{account}:role/{PROJECT}-deploy{end}");
+        let roles = match environment {
+            "dev" => json!({"deploy": arn("")}),
+            _ => json!({"publish": arn("-publish"), "release": arn("-release")}),
+        };
+        assert_eq!(made["deploy_role_arns"], roles);
     }
     let again = succeeds(on(DEV, &["bootstrap", "--env", "dev", "--dry-run"]));
     assert!(again.stdout.contains("No changes"), "bootstrap is idempotent: {again}");

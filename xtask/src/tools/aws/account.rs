@@ -2,7 +2,7 @@
 
 use super::signed::{Request, found};
 use super::{Aws, failed, retries, runtime, timeouts};
-use crate::error::Hint;
+use crate::error::{Hint, bail_hint};
 use crate::model::partition::Partition;
 use crate::model::settings::Settings;
 use crate::tools::http;
@@ -30,8 +30,12 @@ impl std::fmt::Debug for Account {
 }
 
 impl Account {
-    /// Takes CircleCI's token where there is one, else what the SDK finds: variables, profiles, SSO, a role of the machine.
-    pub(crate) fn open(settings: &Settings, role: &str) -> Result<Self> {
+    /// Takes CircleCI's token where there is one, and the role; else what the SDK finds: variables, profiles, SSO, a role of
+    /// the machine.
+    ///
+    /// # Errors
+    /// Among others: there is a token, and no role that may do what the command does.
+    pub(crate) fn open(settings: &Settings, role: Option<&str>) -> Result<Self> {
         let runtime = runtime()?;
         let endpoint = std::env::var("AWS_ENDPOINT_URL").unwrap_or_default();
         let defaults = aws_config::defaults(BehaviorVersion::latest())
@@ -43,6 +47,12 @@ impl Account {
         if token.is_empty() {
             return Ok(Self { sdk: runtime.block_on(defaults.load()), variables: Vec::new() });
         }
+        let Some(role) = role else {
+            bail_hint!(
+                "on CircleCI run `apply` and `smoke` before the approval, `alias` and `gateway` behind it; with credentials of your own, a deploy is one command";
+                "account {} has a gate: no role of the pipeline both publishes and releases", settings.account_id
+            );
+        };
         // No credentials: this one call is made with the token alone.
         let sdk = runtime.block_on(defaults.no_credentials().load());
         let partition = Partition::of(&settings.region).name;

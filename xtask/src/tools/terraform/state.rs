@@ -370,10 +370,29 @@ impl State<'_> {
 
 /// AWS's words, by service, for a thing that is made twice.
 fn already_exists(error: &str) -> bool {
-    ["already exist", "AlreadyExists", "ResourceConflictException"].iter().any(|word| error.contains(word))
+    const WORDS: [&str; 4] =
+        ["already exist", "AlreadyExists", "ResourceConflictException", "has been taken in this account"];
+    WORDS.iter().any(|word| error.contains(word))
 }
 
 /// The error of a run that answered in JSON.
 fn failure(tool: &Tool, finished: Finished, said: Said) -> anyhow::Error {
     tool.failure(&Finished { stdout: said.text.into_bytes(), ..finished })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::already_exists;
+
+    #[test]
+    fn what_is_there_already_is_told_from_other_errors() {
+        for said in [
+            "EntityAlreadyExists: Role with name orders-1 already exists.",
+            "InvalidInput: Service role name AWSServiceRoleForAPIGateway has been taken in this account, please try a different suffix.",
+            "ResourceConflictException: Function already exist: orders",
+        ] {
+            assert!(already_exists(said), "{said}");
+        }
+        assert!(!already_exists("AccessDenied: User is not authorized to perform: iam:CreateRole"));
+    }
 }

@@ -16,6 +16,7 @@ pub(crate) const REGION: &str = "us-east-1";
 /// On CircleCI.
 pub(crate) const ORGANIZATION: &str = "an-organization";
 pub(crate) const CIRCLECI_PROJECT: &str = "a-project";
+pub(crate) const REPOSITORY: &str = "github.com/acme/shop";
 /// What each function says until [`Checkout::say`] changes it.
 pub(crate) const WORD: &str = "first";
 

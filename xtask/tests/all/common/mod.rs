@@ -1,8 +1,11 @@
 //! A checkout to run the real `xtask` in, apart from the one that the tests are built from: of the fixture, which stays as
 //! it is whatever becomes of the real workspace, or of that as it is.
 
+pub(crate) mod calls;
 pub(crate) mod fixture;
+pub(crate) mod judge;
 pub(crate) mod life;
+pub(crate) mod policies;
 pub(crate) mod proxy;
 pub(crate) mod report;
 pub(crate) mod stage;
@@ -10,6 +13,7 @@ pub(crate) mod stage;
 use fixture::PRODUCTION;
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{Read, Write as _};
@@ -315,6 +319,11 @@ fn clean(command: &mut Command) {
             command.env_remove(&name);
         }
     }
+}
+
+/// The beginning of a digest of text, for the name of what is made from it.
+pub(crate) fn hex(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The checkout that the tests are built from.

@@ -3,11 +3,10 @@
 
 use super::Request;
 use super::http::Message;
-use crate::common::workspace;
+use crate::common::{hex, workspace};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::Write;
@@ -110,9 +109,6 @@ impl Models {
     }
 
     fn install() -> Self {
-        let hex = |text: &str| -> String {
-            Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
-        };
         let tools = workspace().join("target/tools");
         fs::create_dir_all(&tools).expect("a folder for tools");
         let folder = tools.canonicalize().expect("it exists").join(format!("botocore-{}", hex(PINS)));
