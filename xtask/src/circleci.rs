@@ -184,25 +184,29 @@ fn releases(config: &Value, job: &str) -> bool {
     config["jobs"].get(job).is_some() && commands(config, job).iter().any(moves)
 }
 
-#[test]
-fn no_way_leads_to_production_past_the_gate() {
-    let config = config(CONFIG);
-    let mut gated = Vec::new();
-    for (name, workflow) in workflows(&config) {
-        for call in workflow.calls.iter().filter(|call| releases(&config, &call.name)) {
+/// The jobs that may move production's alias without an approval, or for somebody who may not give one.
+fn ungated(config: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, workflow) in workflows(config) {
+        for call in workflow.calls.iter().filter(|call| releases(config, &call.name)) {
             let before = workflow.before(&call.name);
             let approved =
                 workflow.calls.iter().any(|gate| gate.options["type"] == "approval" && before.contains(&gate.name));
-            assert!(approved, "{name}: `{}` needs no approval", call.name);
-            assert!(
-                before.contains("audit") && before.contains("dev") && before.contains("prod-publish"),
-                "{before:?}"
-            );
-            assert_eq!(call.options["context"], "prod-release", "only who may approve has this context");
-            gated.push(call.name.clone());
+            let proved = ["audit", "dev", "prod-publish"].iter().all(|job| before.contains(*job));
+            // Only who may approve has this context.
+            if !(approved && proved && call.options["context"] == "prod-release") {
+                found.push(format!("{name}: {}", call.name));
+            }
         }
     }
-    assert_eq!(gated, ["prod-canary", "prod-promote", "prod-release"]);
+    found
+}
+
+#[test]
+fn no_way_leads_to_production_past_the_gate() {
+    assert_eq!(ungated(&config(CONFIG)), [""; 0]);
+    let way = "jobs: {a: {steps: [run: cargo xtask alias --env prod]}}\nworkflows: {w: {when: x, jobs: [a]}}";
+    assert_eq!(ungated(&config(way)), ["w: a"]);
 }
 
 /// All names and texts below a value, but for the conditions under which it counts.

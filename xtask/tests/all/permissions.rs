@@ -8,7 +8,7 @@ mod trust;
 
 use crate::common::Checkout;
 use crate::common::calls::Place;
-use crate::common::fixture::{DEV_ACCOUNT, PROD_ACCOUNT, PROJECT, REGION};
+use crate::common::fixture::{CIRCLECI_PROJECT, DEV_ACCOUNT, PROD_ACCOUNT, PROJECT, REGION};
 use crate::common::judge::{Call, Judge};
 use crate::common::policies::{Policies, Role};
 use crate::common::run;
@@ -28,7 +28,11 @@ const UNUSED: [(&str, &[&str], &str); 6] = [
     ("deploy", &["cloudwatch:GetMetricData", "lambda:UpdateFunctionUrlConfig"], "canaries; other callers of a URL"),
 ];
 
-/// Two accounts as `bootstrap` makes them: `dev` without a gate, its branches with URLs for anybody; `prod` with one.
+/// The project on CircleCI that alone may release.
+const RELEASE_PROJECT: &str = "a-project-for-releases";
+
+/// Two accounts as `bootstrap` makes them: `dev` without a gate, its branches with URLs for anybody; `prod` with one, and
+/// a project of its own behind it.
 struct Accounts {
     checkout: Checkout,
     endpoint: String,
@@ -41,7 +45,11 @@ impl Accounts {
         let checkout = Checkout::for_builds("permissions");
         let dev = "terraform/environments/dev.tfvars.json";
         checkout.edit(dev, "\"preview_url\": \"none\"", "\"preview_url\": \"public\"");
-        checkout.commit("URLs for branches");
+        let prod = "terraform/environments/prod.tfvars.json";
+        let project = format!("\"project_id\": \"{CIRCLECI_PROJECT}\"");
+        let both = format!("{project}, \"release_project_id\": \"{RELEASE_PROJECT}\"");
+        checkout.edit(prod, &project, &both);
+        checkout.commit("URLs for branches, and a project for releases");
         let endpoint = checkout.json(&["local", "up"])["endpoint"].as_str().expect("it runs").to_owned();
         let policies = [("dev", DEV), ("prod", PROD)].map(|(environment, place)| {
             let mut command = checkout.command(&["bootstrap", "--env", environment, "--json"]);

@@ -107,6 +107,9 @@ fn the_workflow_of_production(checkout: &Checkout, endpoint: &str, version: &str
     assert_eq!(dev["version"], version);
     assert_eq!(version_at(endpoint, DEV, dev["url"].as_str().expect("a URL"), ORDERS), version);
 
+    let mut both = command(checkout, endpoint, "", &["deploy", "--env", "prod", "--branch", PRODUCTION]);
+    run(both.env("CIRCLE_OIDC_TOKEN_V2", SECRET)).fails_with(&["has a gate", "`apply`", "`alias`"]);
+
     circleci(&["apply", "--env", "prod"]);
     circleci(&["smoke", "--env", "prod"]);
     let status = circleci(&["status", "--env", "prod", "--json"]).json();

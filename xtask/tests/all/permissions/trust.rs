@@ -1,6 +1,6 @@
 //! Whom the roles trust, by the subjects of CircleCI's tokens (<https://circleci.com/docs/openid-connect-tokens/>).
 
-use super::{Accounts, DEV};
+use super::{Accounts, DEV, RELEASE_PROJECT};
 use crate::common::fixture::{CIRCLECI_PROJECT, ORGANIZATION, PRODUCTION, REPOSITORY};
 use crate::common::judge::{Call, Judge};
 use serde_json::{Value, json};
@@ -10,31 +10,28 @@ fn subject(project: &str, repository: &str, reference: &str) -> String {
 }
 
 /// Subjects of anybody else, and how a branch or a repository could be named to look like ours.
-fn strangers() -> Vec<String> {
+fn strangers(ours: &str) -> Vec<String> {
+    let another = if ours == CIRCLECI_PROJECT { RELEASE_PROJECT } else { CIRCLECI_PROJECT };
     let of =
         |project: &str, repository: &str, branch: &str| subject(project, repository, &format!("refs/heads/{branch}"));
-    let ours = of(CIRCLECI_PROJECT, REPOSITORY, PRODUCTION);
+    let whole = of(ours, REPOSITORY, PRODUCTION);
     vec![
-        of("another-project", REPOSITORY, PRODUCTION),
+        of(another, REPOSITORY, PRODUCTION),
         // A fork's pipeline runs in our project.
-        of(CIRCLECI_PROJECT, "github.com/somebody/shop", PRODUCTION),
-        of(CIRCLECI_PROJECT, "github.com/acme/shop-2", PRODUCTION),
-        of(CIRCLECI_PROJECT, "github.com/acme", PRODUCTION),
-        of(CIRCLECI_PROJECT, "gitlab.com/acme/shop", PRODUCTION),
-        of(CIRCLECI_PROJECT, "", PRODUCTION),
-        subject(CIRCLECI_PROJECT, "github.com/somebody/shop", "refs/pull/7/head"),
-        subject(CIRCLECI_PROJECT, REPOSITORY, "refs/pull/7/head"),
-        subject(CIRCLECI_PROJECT, REPOSITORY, "refs/tags/v1"),
-        ours.replace(ORGANIZATION, "another-organization"),
+        of(ours, "github.com/somebody/shop", PRODUCTION),
+        of(ours, "github.com/acme/shop-2", PRODUCTION),
+        of(ours, "github.com/acme", PRODUCTION),
+        of(ours, "gitlab.com/acme/shop", PRODUCTION),
+        of(ours, "", PRODUCTION),
+        subject(ours, "github.com/somebody/shop", "refs/pull/7/head"),
+        subject(ours, REPOSITORY, "refs/pull/7/head"),
+        subject(ours, REPOSITORY, "refs/tags/v1"),
+        whole.replace(ORGANIZATION, "another-organization"),
         // The token of before, which names neither.
-        format!("org/{ORGANIZATION}/project/{CIRCLECI_PROJECT}/user/a-user"),
-        of(
-            CIRCLECI_PROJECT,
-            "github.com/somebody/shop",
-            &format!("x/vcs-origin/{REPOSITORY}/vcs-ref/refs/heads/trunk"),
-        ),
-        of(CIRCLECI_PROJECT, &format!("gitlab.com/a/vcs-origin/{REPOSITORY}"), PRODUCTION),
-        of(CIRCLECI_PROJECT, REPOSITORY, "x/vcs-ref/refs/heads/trunk"),
+        format!("org/{ORGANIZATION}/project/{ours}/user/a-user"),
+        of(ours, "github.com/somebody/shop", &format!("x/vcs-origin/{REPOSITORY}/vcs-ref/refs/heads/trunk")),
+        of(ours, &format!("gitlab.com/a/vcs-origin/{REPOSITORY}"), PRODUCTION),
+        of(ours, REPOSITORY, "x/vcs-ref/refs/heads/trunk"),
     ]
 }
 
@@ -59,11 +56,12 @@ pub(super) fn judged(judge: &Judge, accounts: &Accounts) {
             let calls: Vec<_> = subjects.iter().map(|subject| call(place.account, audience, subject)).collect();
             judge.ask(place.account, std::slice::from_ref(&document), None, &calls)
         };
-        let branch = |name: &str| subject(CIRCLECI_PROJECT, REPOSITORY, &format!("refs/heads/{name}"));
+        let project = if duty == "release" { RELEASE_PROJECT } else { CIRCLECI_PROJECT };
+        let branch = |name: &str| subject(project, REPOSITORY, &format!("refs/heads/{name}"));
         let ours = branch(PRODUCTION);
         assert_eq!(ask(ORGANIZATION, std::slice::from_ref(&ours)), ["Allowed"], "{duty}");
         assert_eq!(ask("another-organization", &[ours]), ["ImplicitlyDenied"], "{duty}");
-        let strangers = strangers();
+        let strangers = strangers(project);
         let answers = ask(ORGANIZATION, &strangers);
         for (subject, answer) in strangers.iter().zip(answers) {
             assert_eq!(answer, "ImplicitlyDenied", "{duty}: {subject}");
