@@ -72,17 +72,27 @@ data "aws_iam_policy_document" "boundary" {
       "dynamodb:DescribeStream",
       "dynamodb:GetRecords",
       "dynamodb:GetShardIterator",
-      "dynamodb:ListStreams",
       "kinesis:DescribeStream",
       "kinesis:DescribeStreamSummary",
       "kinesis:GetRecords",
       "kinesis:GetShardIterator",
       "kinesis:ListShards",
+      "kinesis:SubscribeToShard",
       "sqs:ChangeMessageVisibility",
       "sqs:DeleteMessage",
       "sqs:GetQueueAttributes",
       "sqs:ReceiveMessage",
     ]
+    resources = [
+      "arn:${local.partition}:dynamodb:${local.account}:table/*/stream/*",
+      "arn:${local.partition}:kinesis:${local.account}:stream/*",
+      "arn:${local.partition}:sqs:${local.account}:*",
+    ]
+  }
+
+  statement {
+    sid       = "FindEventSources"
+    actions   = ["dynamodb:ListStreams", "kinesis:ListStreams"]
     resources = ["*"]
   }
 

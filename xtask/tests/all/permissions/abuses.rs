@@ -236,6 +236,10 @@ pub(super) fn of_a_made_role(place: Place<'_>) -> Vec<Call> {
     let foreign = place.function(ORDERS).replace(place.account, "333333333333");
     all.extend(data(place).into_iter().map(|call| call.with("lambda:SourceFunctionArn", &foreign)));
     let inside = |call: Call| call.with("lambda:SourceFunctionArn", &place.function(ORDERS));
+    // Event sources, but of another account or region.
+    let queue = format!("arn:aws:sqs:{}:{}:a-queue", place.region, place.account);
+    let elsewhere = [queue.replace(place.account, "333333333333"), queue.replace(place.region, "eu-west-1")];
+    all.extend(elsewhere.map(|queue| Call::new("sqs:ReceiveMessage", &queue)));
     let state = format!("arn:aws:s3:::{}", bucket(place));
     all.extend(
         [
