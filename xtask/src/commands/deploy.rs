@@ -33,7 +33,7 @@ struct Deployed {
     published: bool,
     #[serde(flatten)]
     moved: Moved,
-    /// Where it answers: production's gateway, or the alias's own URL.
+    /// Where it answers: its route of production's gateway, or the alias's own URL.
     url: Option<String>,
     /// Whether anybody may call that; null where there is none.
     url_is_public: Option<bool>,
@@ -111,7 +111,7 @@ pub(crate) fn run(global: &Global, options: &Deploy) -> Result<ExitCode> {
                         "it is a way around the gateway's limits and logs; `--url=none` takes it away",
                     );
                 }
-                Some(FunctionUrl { url: gateway.url.clone(), public: true })
+                gateway.of(proved.function()).map(|url| FunctionUrl { url, public: true })
             }
             (None, own) => own,
         };

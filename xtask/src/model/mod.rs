@@ -22,6 +22,7 @@ pub(crate) mod refusal;
 pub(crate) mod release;
 pub(crate) mod role;
 pub(crate) mod rollback;
+pub(crate) mod route;
 pub(crate) mod scaffold;
 pub(crate) mod settings;
 pub(crate) mod smoke;

@@ -275,6 +275,14 @@ impl Held {
         Ok(Self { digest: whole.filter(is_of_it).map(|whole| whole.digest), outputs: snapshot.outputs })
     }
 
+    /// What a state holds, read where it lies and without Terraform: nothing where there is none, or it is of another
+    /// format.
+    fn known(environment: &Environment, aws: &Aws, key: &str) -> Result<Option<Self>> {
+        let text = aws.object(&environment.bucket(), key)?;
+        let snapshot = text.as_deref().and_then(Snapshot::read);
+        Ok(snapshot.map(|snapshot| Self { outputs: snapshot.outputs, digest: None }))
+    }
+
     /// Reads what [`Held::json`] wrote.
     pub(crate) fn parse(json: &[u8]) -> Result<Self> {
         Ok(Self { outputs: serde_json::from_slice(json)?, digest: None })

@@ -40,6 +40,7 @@ impl fmt::Display for Report {
             }
         }
         self.mixed.iter().try_for_each(|mixed| writeln!(f, "{mixed}"))?;
+        self.gateway.iter().try_for_each(|api| writeln!(f, "production answers at {api}  for anybody"))?;
         f.write_str(&storage_text(self.storage, self.storage_days_left))
     }
 }
