@@ -149,8 +149,16 @@ impl State<'_> {
         let mut plans = 1;
         // Each round adopts one thing more, or follows an apply of somebody else, so it ends.
         loop {
-            let plan = self.planned(&file, destroyable)?;
-            let tool = self.tool(&["apply", "-json"]).args([plan.path()]).telling(readable);
+            // Terraform is started once more only to look at what it would destroy.
+            let plan = match destroyable {
+                Destroyable::Anything => None,
+                Destroyable::Named(named) => Some(self.planned(&file, named)?),
+            };
+            let tool = self.tool(&["apply", "-json"]).telling(readable);
+            let tool = match &plan {
+                Some(plan) => tool.args([plan.path()]),
+                None => tool.args(["-auto-approve", &file]),
+            };
             let finished = self.change(&tool, &mut killed)?;
             self.forget(&finished);
             let said = Said::read(&finished.stdout);
@@ -196,7 +204,10 @@ impl State<'_> {
     }
 
     /// Makes the plan that is applied. It needs no lock: applying refuses a plan of a state that has changed since.
-    fn planned(&self, file: &str, destroyable: &Destroyable) -> Result<PlanFile> {
+    ///
+    /// # Errors
+    /// Among others: it would destroy what is not `named`.
+    fn planned(&self, file: &str, named: &[String]) -> Result<PlanFile> {
         let plan = PlanFile(self.data.with_extension("tfplan"));
         let out = format!("-out={}", plan.path().display());
         let tool = self.tool(&["plan", "-json", "-lock=false", &out]).args([file]).telling(readable);
@@ -205,7 +216,6 @@ impl State<'_> {
         if !finished.success() {
             return Err(failure(&tool, finished, said));
         }
-        let Destroyable::Named(named) = destroyable else { return Ok(plan) };
         let mut destroyed = said.destroyed;
         destroyed.retain(|address| !named.contains(address));
         if !destroyed.is_empty() {
