@@ -28,10 +28,16 @@ fn main() -> ExitCode {
     match tools::signals::listen().and_then(|()| run(&cli)) {
         Ok(code) => code,
         Err(error) => {
-            ui::said(&error::render(&error));
+            ui::said(&error::render(&error, env_to_type(&cli.global.env)));
             tools::signals::received().map_or(ExitCode::FAILURE, ExitCode::from)
         }
     }
+}
+
+/// The environment, where it has to be typed: it is not the default, and no variable says it.
+fn env_to_type(env: &str) -> Option<&str> {
+    let is_said = std::env::var("DEPLOY_ENV").is_ok_and(|said| said == env);
+    (env != environment::LOCAL && !is_said).then_some(env)
 }
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
@@ -56,6 +62,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Bootstrap(bootstrap) => commands::bootstrap::run(global, bootstrap),
         Command::Invoke(invoke) => commands::invoke::run(global, invoke),
+        Command::Logs(logs) => commands::logs::run(global, logs),
         Command::History => commands::history::run(global),
         Command::Verify => commands::verify::run(global),
         Command::Status => commands::status::run(global),

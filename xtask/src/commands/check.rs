@@ -23,7 +23,12 @@ pub(crate) fn run() -> Result<ExitCode> {
         let terraform =
             scope.spawn(|| ui::step_with("terraform", || terraform(&root), |()| "formatted and valid".to_owned()));
         let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"];
-        let linted = gate("lint", "clippy", &lints, "run `cargo clippy --workspace --all-targets --fix`");
+        let linted = gate(
+            "lint",
+            "clippy",
+            &lints,
+            "fix what clippy names above; `cargo clippy --workspace --all-targets --fix --allow-dirty` does the simple ones",
+        );
         let terraform = terraform.join().map_err(|_| anyhow!("the thread that checks Terraform panicked"))?;
         linted.and(terraform)
     });
@@ -34,7 +39,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         "all of the workspace",
         // More threads than cores, as the longest tests mostly wait for Terraform.
         &["test", "--workspace", "--locked", "--", "--test-threads=6"],
-        "run `cargo test` for one crate to see more",
+        "run `cargo test -p CRATE` to see more",
     )?;
     Ok(ExitCode::SUCCESS)
 }

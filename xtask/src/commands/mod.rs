@@ -13,6 +13,7 @@ pub(crate) mod gateway;
 pub(crate) mod history;
 pub(crate) mod invoke;
 pub(crate) mod local;
+pub(crate) mod logs;
 pub(crate) mod new;
 pub(crate) mod output;
 pub(crate) mod plan;

@@ -133,7 +133,7 @@ fn mixed(functions: &[FunctionStatus]) -> Vec<String> {
     let mixed = releases.into_iter().filter(|(_, at)| at.iter().any(|(_, release)| *release != at[0].1));
     let sentence = |(alias, at): (&str, Vec<(&str, &str)>)| {
         let at: Vec<_> = at.iter().map(|(function, release)| format!("`{function}` is at {release}")).collect();
-        format!("the set of `{alias}` is mixed: {}", at.join(", "))
+        format!("the functions behind alias `{alias}` are at different releases: {}", at.join(", "))
     };
     mixed.map(sentence).collect()
 }

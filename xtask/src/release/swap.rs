@@ -58,7 +58,7 @@ fn partly(done: &[Moved], failed: Vec<(&Step, anyhow::Error)>, all: usize) -> an
     let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
     let hint = hint_of(&first).unwrap_or_else(|| "run this again: it goes on with those that are left".to_owned());
     with_hint(
-        first.context(format!("not all aliases are where they should be; there: {there}; not there: {names}")),
+        first.context(format!("not all aliases are where this run wants them; done: {there}; not done: {names}")),
         hint,
     )
 }

@@ -72,7 +72,7 @@ pub(crate) fn by_hand(aws: &Aws, lambdas: &Lambdas) -> Result<BTreeMap<String, V
     for ((function, lambda), newest) in listed.into_iter().zip(newest.into_iter().collect::<Result<Vec<_>>>()?) {
         if let Some(newest) = newest.filter(|newest| newest.version > lambda.lambda_version) {
             let (version, at) = (newest.version, newest.last_modified);
-            let sentence = format!("version {version} of `{function}` was published {at} by nobody's deploy");
+            let sentence = format!("version {version} of `{function}` was published {at}, but not by a deploy");
             found.entry(function.clone()).or_default().push(sentence);
         }
     }

@@ -89,6 +89,11 @@ impl<'a> Gateway<'a> {
         self.due.as_ref()
     }
 
+    /// Where it answers as it is.
+    pub(crate) fn before(&self) -> Option<&Api> {
+        self.before.as_ref()
+    }
+
     /// The alias that it invokes has to exist.
     pub(crate) fn require_aliases(&self) -> Result<()> {
         let production = AliasName::of_branch(&self.stacks.project.names.production);

@@ -148,13 +148,7 @@ pub(crate) struct Compiled {
 /// Compiles a function. `folder` is for the builds of this checkout alone: cargo goes by names and times, and another
 /// checkout's function of the same name is another function.
 pub(crate) fn compile(root: &Path, folder: &Path, function: &Function, zig: &Zig) -> Result<Compiled> {
-    let triple = function.architecture.target();
-    let program =
-        function.program().with_context(|| format!("it is not clear what `{}` runs", function.name)).hint(format!(
-            "in `{}/Cargo.toml`: {}",
-            function.folder.display(),
-            "a function is the crate's only binary, or of several the one with the crate's name, or else `bootstrap`"
-        ))?;
+    let (triple, program) = (function.architecture.target(), program(function)?);
     let sysroot = installed_target(root, triple)?;
     // Paths that a compiler writes into panics, debug info and `__FILE__`: the same in every checkout.
     let mapped = [(root.to_path_buf(), "/workspace"), (home()?, "/cargo"), (sysroot, "/rust")];
@@ -192,6 +186,20 @@ pub(crate) fn compile(root: &Path, folder: &Path, function: &Function, zig: &Zig
     ))?;
     let folders = mapped.into_iter().filter(|(from, to)| from != Path::new(to)).map(|(from, _)| from).collect();
     Ok(Compiled { path: folder.join(triple).join(PROFILE).join(program), folders })
+}
+
+/// Whether a function can be compiled here.
+pub(crate) fn require_compiler(root: &Path, function: &Function) -> Result<()> {
+    program(function)?;
+    installed_target(root, function.architecture.target()).map(drop)
+}
+
+fn program(function: &Function) -> Result<&str> {
+    let (name, folder) = (&function.name, function.folder.display());
+    function
+        .program()
+        .with_context(|| format!("it is not clear which binary is function `{name}`"))
+        .hint(format!("in `{folder}/Cargo.toml`: keep one binary, or call exactly one of them `{name}` or `bootstrap`"))
 }
 
 /// What `Cargo.toml` says of the profile, as cargo takes it on its command line: nothing stands above that, while

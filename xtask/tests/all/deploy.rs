@@ -263,6 +263,11 @@ fn a_branch_of_its_own(checkout: &Checkout) {
     says(checkout, "feature-123", THIRD);
     says(checkout, PRODUCTION, SECOND);
     assert_eq!(checkout.production(ORDERS), json!(["2", ["1"]]), "a branch does not touch production");
+    // What each of them has is published, whichever was applied last.
+    for (branch, version) in [(PRODUCTION, "2"), ("feature-123", "3")] {
+        checkout.git(&["checkout", "--quiet", branch]);
+        assert_eq!(facts(&deploy(checkout)), json!([branch, version, version, false]));
+    }
 }
 
 /// A branch's own URL is opened, narrowed and closed; what was not said again stays as it is.

@@ -31,7 +31,7 @@ fn a_fresh_clone_deploys_it() {
     assert!(!functions.is_empty(), "the workspace has no function");
 
     let deployed = checkout.json(&["deploy"]);
-    assert_eq!(deployed.as_array().map(Vec::len), Some(functions.len()), "{deployed}");
+    assert_eq!(deployed["release"].as_array().map(Vec::len), Some(functions.len()), "{deployed}");
     for (function, _) in &functions {
         let moved = of(&deployed, function);
         assert_eq!(json!([moved["version"], moved["published"]]), json!(["1", true]), "{deployed}");

@@ -4,6 +4,7 @@
 pub(crate) mod fixture;
 pub(crate) mod life;
 pub(crate) mod proxy;
+pub(crate) mod random;
 pub(crate) mod report;
 pub(crate) mod stage;
 
