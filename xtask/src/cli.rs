@@ -1,19 +1,21 @@
 //! What can be typed. The doc comments are the help.
 
+mod examples;
+
+use crate::model::init;
 use crate::model::record::ReleaseNumber;
 use crate::model::rollback::Back;
 use crate::model::scaffold::FunctionName;
 use crate::model::settings::PreviewUrl;
 use crate::model::traffic::Share;
 use crate::model::version::Version;
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
 
-/// Builds, publishes and releases this workspace's Lambdas.
-///
-/// Without `--env` everything happens on a local AWS on this machine.
+/// Builds, publishes and releases this workspace's Lambdas; without `--env` on a local AWS on this machine
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", version, disable_help_subcommand = true)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+#[command(disable_help_subcommand = true, disable_help_flag = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -23,6 +25,7 @@ pub(crate) struct Cli {
 
 /// Flags that every command knows.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
     /// The environment: an AWS account and region
     #[arg(long, global = true, env = "DEPLOY_ENV", default_value = "local", value_name = "NAME", value_parser = environment)]
@@ -39,6 +42,9 @@ pub(crate) struct Global {
     /// Show the tools' own output as it comes
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
+    /// Print help
+    #[arg(long, short, global = true, action = ArgAction::HelpShort)]
+    help: Option<bool>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -65,7 +71,7 @@ pub(crate) enum Command {
     Promote(Promote),
     /// Move the branch's aliases back to the release that was live before, or take a canary away
     Rollback(Rollback),
-    /// Production's HTTP API, which invokes alias `main`
+    /// Production's HTTP API, which invokes the production alias
     Gateway(Apply),
     /// Build, apply, smoke test, move the alias: all of it
     Deploy(Deploy),
@@ -88,6 +94,8 @@ pub(crate) enum Command {
     /// The local AWS on this machine
     #[command(subcommand)]
     Local(Local),
+    /// Give a clone of the template its own names, everywhere at once; run it again for what was left out
+    Init(Init),
     /// Begin a function: its crate, its Terraform, its lines in the workspace
     New(New),
     /// Write a completion script for a shell to stdout
@@ -246,6 +254,46 @@ pub(crate) struct Teardown {
     pub(crate) dry_run: DryRun,
 }
 
+/// What is not named stays as it is; on a terminal it is asked for.
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// What resources are named and tagged after
+    #[arg(long, value_name = "NAME", value_parser = init::project)]
+    pub(crate) project: Option<String>,
+    /// The branch whose alias is production
+    #[arg(long, value_name = "BRANCH", value_parser = init::branch)]
+    pub(crate) production: Option<String>,
+    /// The AWS region of every environment but `local`
+    #[arg(long, value_name = "REGION", value_parser = init::region)]
+    pub(crate) region: Option<String>,
+    /// The account of an environment, as in `dev=123456789012` (may be given more than once)
+    #[arg(long, value_name = "ENV=ID", value_parser = init::account)]
+    pub(crate) account: Vec<(String, String)>,
+    /// The organization's id on CircleCI
+    #[arg(long, value_name = "UUID", value_parser = init::uuid)]
+    pub(crate) circleci_organization: Option<String>,
+    /// The project's id on CircleCI
+    #[arg(long, value_name = "UUID", value_parser = init::uuid)]
+    pub(crate) circleci_project: Option<String>,
+    /// Your organization, which holds the copyright: a line of `LICENSE-MIT`
+    #[arg(long, visible_alias = "organization", value_name = "NAME", value_parser = init::holder)]
+    pub(crate) holder: Option<String>,
+    /// The template's commit, where the history does not have it; else HEAD
+    #[arg(long, value_name = "COMMIT", value_parser = init::commit)]
+    pub(crate) template: Option<String>,
+    /// Remove the sample's business code, and leave a function that answers
+    #[arg(long)]
+    pub(crate) without_sample: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Also where the work tree has changes that are in no commit
+    #[arg(long)]
+    pub(crate) allow_dirty: bool,
+    #[command(flatten)]
+    pub(crate) dry_run: DryRun,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct New {
     /// What the function, its crate and its folder are called
@@ -270,6 +318,18 @@ pub(crate) enum Local {
     Reset,
 }
 
+/// All that can be typed, with the examples.
+pub(crate) fn command() -> clap::Command {
+    examples::add(Cli::command())
+}
+
+/// Reads what was typed; what cannot be is answered here, with exit code 2.
+pub(crate) fn parse() -> Cli {
+    let mut command = command();
+    let matches = command.get_matches_mut();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+}
+
 fn back(text: &str) -> Result<Back, String> {
     if let Ok(ReleaseNumber(number)) = text.parse() {
         return Ok(Back::Release(number));
@@ -288,10 +348,8 @@ fn environment(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     #[test]
     fn is_consistent() {
-        super::Cli::command().debug_assert();
+        super::command().debug_assert();
     }
 }

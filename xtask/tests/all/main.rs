@@ -6,6 +6,7 @@ mod bad_input;
 mod common;
 mod deploy;
 mod faults;
+mod init;
 mod life;
 mod machine;
 mod moves;
