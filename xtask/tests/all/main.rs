@@ -4,6 +4,7 @@
 mod audit;
 mod bad_input;
 mod common;
+mod completions;
 mod deploy;
 mod faults;
 mod init;
