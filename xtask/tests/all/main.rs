@@ -17,6 +17,7 @@ mod permissions;
 mod production;
 mod prune;
 mod sample;
+mod settings;
 mod sweep;
 mod terminal;
 mod terraform_download;
