@@ -13,6 +13,7 @@ pub(crate) mod forecast;
 pub(crate) mod function;
 pub(crate) mod init;
 mod insert;
+pub(crate) mod links;
 pub(crate) mod moves;
 pub(crate) mod package;
 pub(crate) mod partition;

@@ -6,6 +6,7 @@ mod bad_input;
 mod common;
 mod completions;
 mod deploy;
+mod documents;
 mod faults;
 mod init;
 mod life;
