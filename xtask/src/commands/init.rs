@@ -30,6 +30,8 @@ const BEGUN: &str = "target/init.begun";
 struct Report {
     project: String,
     production: String,
+    /// Whether the branch that is checked out is the production branch by its old name.
+    branch_moves: bool,
     made: Vec<String>,
     changed: Vec<String>,
     removed: Vec<String>,
@@ -51,6 +53,9 @@ impl fmt::Display for Report {
             writeln!(f, "the lines that are left say the old name: change by hand what shall not")?;
         }
         let Self { project, production, .. } = self;
+        if self.branch_moves {
+            writeln!(f, "next: `git branch --move {production}`, as the branch has its old name")?;
+        }
         write!(
             f,
             "next: `git diff`, then commit on `{production}` and `cargo xtask deploy`: `{project}` is on the local AWS"
@@ -96,9 +101,11 @@ pub(crate) fn run(global: &Global, options: &Init) -> Result<ExitCode> {
     let paths = |some: &dyn Fn(&Step) -> bool| {
         plan.steps.iter().filter(|step| some(step)).map(|step| step.path.clone()).collect::<Vec<_>>()
     };
+    let production = wishes.names.production.clone().unwrap_or_else(|| names.production.clone());
     let report = Report {
         project: wishes.names.project.clone().unwrap_or(names.project),
-        production: wishes.names.production.clone().unwrap_or(names.production),
+        branch_moves: production != names.production && git.checked_out()?.as_ref() == Some(&names.production),
+        production,
         made: paths(&|step| !step.exists),
         changed: paths(&|step| step.exists && step.new.is_some()),
         removed: paths(&|step| step.new.is_none()),

@@ -87,6 +87,33 @@ fn a_clone_gets_its_own_names() {
     assert_eq!(names(&checkout)["template"], template);
 }
 
+/// What was not named is asked for; an answer that cannot be is asked for again, and no answer changes nothing.
+#[test]
+fn a_person_is_asked() {
+    let checkout = Checkout::of_the_workspace("init-asked");
+    let before = names(&checkout);
+    let has_sample = before["sample"].is_string();
+    let [project, _] = FIRST;
+    let others = checkout.git(&["ls-files", "--", "terraform/environments/*.tfvars.json"]).lines().count() - 2;
+    let accounts = format!("111111111111\n{}", "\n".repeat(others));
+    let sample = if has_sample { "n\n" } else { "" };
+    let typed = format!("Not A Name\n{project}\n\neu-central-1\n{accounts}\n\nQuagga Ltd\n{sample}");
+    let ran = run(&mut checkout.typing(&typed, &["init"]));
+    assert_eq!(ran.code, Some(0), "{ran}");
+    assert!(ran.stdout.contains("a project's name is 1 to 32 lowercase letters"), "{ran}");
+    let named = names(&checkout);
+    assert_eq!(json!([named["project"], named["production"]]), json!([project, before["production"]]));
+    assert_eq!(named["sample"], before["sample"]);
+    let files = checkout.git(&["ls-files", "--", "terraform/environments/*.tfvars.json"]);
+    let settings = files.lines().filter(|path| !path.ends_with("/local.tfvars.json")).map(|path| {
+        let settings: Value = serde_json::from_str(&checkout.read(path)).expect("JSON");
+        assert_eq!(settings["region"], "eu-central-1", "{path}");
+        settings["account_id"] == "111111111111"
+    });
+    assert_eq!(settings.filter(|is_answered| *is_answered).count(), 1, "only one account was answered");
+    assert!(checkout.read("LICENSE-MIT").contains(" Quagga Ltd\n"));
+}
+
 /// A kill leaves any beginning of the list, and so does a full disk; the same command goes on from there.
 #[test]
 fn what_a_kill_left_is_completed() {
