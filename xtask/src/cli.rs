@@ -275,6 +275,9 @@ pub(crate) struct Init {
     /// The project's id on CircleCI
     #[arg(long, value_name = "UUID", value_parser = init::uuid)]
     pub(crate) circleci_project: Option<String>,
+    /// The repository that CircleCI builds, as in `github.com/acme/shop`
+    #[arg(long, value_name = "HOST/OWNER/NAME", value_parser = init::repository)]
+    pub(crate) repository: Option<String>,
     /// Your organization, which holds the copyright: a line of `LICENSE-MIT`
     #[arg(long, visible_alias = "organization", value_name = "NAME", value_parser = init::holder)]
     pub(crate) holder: Option<String>,

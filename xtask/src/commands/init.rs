@@ -127,6 +127,7 @@ fn wishes(options: &Init, names: &Names, tracked: &[String]) -> Result<ask::Answ
         accounts: options.account.iter().cloned().collect(),
         circleci_organization: options.circleci_organization.clone(),
         circleci_project: options.circleci_project.clone(),
+        repository: options.repository.clone(),
         holder: options.holder.clone(),
     };
     if let Some(unknown) = named.accounts.keys().find(|name| !environments.contains(&name.as_str())) {

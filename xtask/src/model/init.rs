@@ -26,6 +26,8 @@ pub(crate) struct Wishes {
     pub(crate) accounts: BTreeMap<String, String>,
     pub(crate) circleci_organization: Option<String>,
     pub(crate) circleci_project: Option<String>,
+    /// As in `github.com/acme/shop`.
+    pub(crate) repository: Option<String>,
     /// Who holds the copyright.
     pub(crate) holder: Option<String>,
 }
@@ -117,6 +119,7 @@ impl Wishes {
             "region" => self.region.clone(),
             "circleci.organization_id" => self.circleci_organization.clone(),
             "circleci.project_id" => self.circleci_project.clone(),
+            "circleci.repository" => self.repository.clone(),
             "branches" if value == old.production => self.production.clone(),
             _ => None,
         })
@@ -213,6 +216,20 @@ pub(crate) fn uuid(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err("an id of CircleCI is a UUID, as in `8a5b3c1e-…`".to_owned())
+}
+
+/// As CircleCI's tokens name it.
+pub(crate) fn repository(text: &str) -> Result<String, String> {
+    let parts: Vec<_> = text.split('/').collect();
+    let legal = |part: &&str| {
+        !part.is_empty()
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+            && !part.ends_with(".git")
+    };
+    if parts.len() == 3 && parts[0].contains('.') && parts.iter().all(legal) {
+        return Ok(text.to_owned());
+    }
+    Err("a repository is its host, owner and name, as in `github.com/acme/shop`".to_owned())
 }
 
 pub(crate) fn commit(text: &str) -> Result<String, String> {

@@ -97,7 +97,7 @@ fn a_person_is_asked() {
     let others = checkout.git(&["ls-files", "--", "terraform/environments/*.tfvars.json"]).lines().count() - 2;
     let accounts = format!("111111111111\n{}", "\n".repeat(others));
     let sample = if has_sample { "n\n" } else { "" };
-    let typed = format!("Not A Name\n{project}\n\neu-central-1\n{accounts}\n\nQuagga Ltd\n{sample}");
+    let typed = format!("Not A Name\n{project}\n\neu-central-1\n{accounts}\n\n\nQuagga Ltd\n{sample}");
     let ran = run(&mut checkout.typing(&typed, &["init"]));
     assert_eq!(ran.code, Some(0), "{ran}");
     assert!(ran.stdout.contains("a project's name is 1 to 32 lowercase letters"), "{ran}");

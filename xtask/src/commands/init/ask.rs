@@ -31,6 +31,7 @@ impl Answers {
         }
         ask(&mut wishes.circleci_organization, "CircleCI organization id", init::uuid)?;
         ask(&mut wishes.circleci_project, "CircleCI project id", init::uuid)?;
+        ask(&mut wishes.repository, "repository, as in `github.com/acme/shop`", init::repository)?;
         ask(&mut wishes.holder, "holder of the copyright", init::holder)?;
         if names.sample.is_some() && !self.without_sample {
             self.without_sample =

@@ -20,6 +20,7 @@ fn wishes() -> Wishes {
         accounts: BTreeMap::from([("dev".to_owned(), "123456789012".to_owned())]),
         circleci_organization: some("an-organization"),
         circleci_project: some("a-project"),
+        repository: some("github.com/acme/shop"),
         holder: some("Acme Ltd"),
     }
 }
@@ -62,8 +63,8 @@ fn each_file_says_the_new_names_and_all_else_as_before() {
         ),
         (
             "terraform/environments/dev.tfvars.json",
-            "{\n  \"account_id\": \"REPLACE with it\",\n  \"region\" : \"us-east-1\",\n  \"branches\": [\"main\", \"x\"],\n  \"circleci\": {\"organization_id\": \"REPLACE\", \"project_id\": \"\"}, \"a\": [1, {\"region\": \"r\"}]\n}\n",
-            "{\n  \"account_id\": \"123456789012\",\n  \"region\" : \"eu-central-1\",\n  \"branches\": [\"trunk\", \"x\"],\n  \"circleci\": {\"organization_id\": \"an-organization\", \"project_id\": \"a-project\"}, \"a\": [1, {\"region\": \"r\"}]\n}\n",
+            "{\n  \"account_id\": \"REPLACE with it\",\n  \"region\" : \"us-east-1\",\n  \"branches\": [\"main\", \"x\"],\n  \"circleci\": {\"organization_id\": \"REPLACE\", \"project_id\": \"\", \"repository\": \"x\"}, \"a\": [1, {\"region\": \"r\"}]\n}\n",
+            "{\n  \"account_id\": \"123456789012\",\n  \"region\" : \"eu-central-1\",\n  \"branches\": [\"trunk\", \"x\"],\n  \"circleci\": {\"organization_id\": \"an-organization\", \"project_id\": \"a-project\", \"repository\": \"github.com/acme/shop\"}, \"a\": [1, {\"region\": \"r\"}]\n}\n",
         ),
         ("terraform/environments/local.tfvars.json", "{\"region\": \"us-east-1\"}", "{\"region\": \"us-east-1\"}"),
         ("src/main.rs", "// old-shop `main`\n", "// old-shop `main`\n"),
@@ -106,6 +107,9 @@ fn bad_names_are_refused() {
     }
     for bad in ["", "x", "00000000-0000-0000-0000-00000000000g"] {
         assert!(uuid(bad).is_err(), "{bad}");
+    }
+    for bad in ["", "acme/shop", "https://github.com/acme/shop", "github.com/acme/shop.git", "github.com/a b/c"] {
+        assert!(repository(bad).is_err(), "{bad}");
     }
     for bad in ["", "  ", "a\nb"] {
         assert!(holder(bad).is_err(), "{bad:?}");
