@@ -15,6 +15,7 @@ mod moves;
 mod new;
 mod packages;
 mod permissions;
+mod places;
 mod production;
 mod prune;
 mod sample;
