@@ -23,4 +23,5 @@ mod settings;
 mod sweep;
 mod terminal;
 mod terraform_download;
+mod updating;
 mod verify;
