@@ -24,11 +24,14 @@ const EXAMPLES: [(&str, [(&str, &str); 2]); 26] = [
     ("bootstrap", [("--env dev --dry-run", "what would be made"), ("--env dev", "once, as the administrator")]),
     (
         "invoke",
-        [("--tail", "with the smoke test's event, and the log"), ("--alias main --payload '{\"a\":1}'", "with this")],
+        [
+            ("--tail", "with the smoke test's event, and the log"),
+            ("--alias feature-123 --payload '{\"a\":1}'", "with this"),
+        ],
     ),
-    ("history", [("", "of the branch that is checked out"), ("--env prod --branch main", "of another")]),
+    ("history", [("", "of the branch that is checked out"), ("--env dev --branch feature-123", "of another")]),
     ("status", [("", "on the local AWS"), ("--env prod --json", "for a program")]),
-    ("verify", [("", "of the branch that is checked out"), ("--env prod --branch main", "of production")]),
+    ("verify", [("", "of the branch that is checked out"), ("--env dev --branch feature-123", "of a branch")]),
     ("prune", [("--env dev", "what could go, and why"), ("--env dev --yes --stale-branches", "delete it")]),
     (
         "teardown",

@@ -49,7 +49,7 @@ impl Wishes {
             MANIFEST => self.manifest(text, origin),
             "README.md" => Ok(self.prose(&self.title(text, old), old)),
             "LICENSE-MIT" => Ok(self.license(text, &origin.year)),
-            ".circleci/config.yml" => Ok(self.pipeline(text, old)),
+            ".circleci/config.yml" => Ok(self.prose(&self.pipeline(text, old), old)),
             _ if path.starts_with("docs/") && path.ends_with(".md") => Ok(self.prose(text, old)),
             _ => match environment_of(path) {
                 Some(environment) => self.settings(text, environment, old),

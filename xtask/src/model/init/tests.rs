@@ -48,8 +48,8 @@ fn each_file_says_the_new_names_and_all_else_as_before() {
         ("docs/a.md", "# old-shop\n`[\"main\"]`\n", "# old-shop\n`[\"trunk\"]`\n"),
         (
             ".circleci/config.yml",
-            "when: a and pipeline.git.branch == \"main\"\nb: pipeline.git.branch != \"main\"\n",
-            "when: a and pipeline.git.branch == \"trunk\"\nb: pipeline.git.branch != \"trunk\"\n",
+            "# `main`\nwhen: a and pipeline.git.branch == \"main\"\nb: pipeline.git.branch != \"main\"\n",
+            "# `trunk`\nwhen: a and pipeline.git.branch == \"trunk\"\nb: pipeline.git.branch != \"trunk\"\n",
         ),
         (
             "LICENSE-MIT",
