@@ -15,6 +15,7 @@ pub(crate) mod init;
 mod insert;
 pub(crate) mod links;
 pub(crate) mod moves;
+pub(crate) mod names;
 pub(crate) mod package;
 pub(crate) mod partition;
 pub(crate) mod promote;

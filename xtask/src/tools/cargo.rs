@@ -7,7 +7,7 @@ use crate::model::caller::Purpose;
 use crate::model::compiler::Compiler;
 use crate::model::elf::Architecture;
 use crate::model::function::Function;
-use crate::model::init;
+use crate::model::names;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::ffi::OsString;
@@ -116,17 +116,17 @@ pub(crate) fn workspace(root: &Path) -> Result<Workspace> {
         })
         .collect();
     functions.sort_by(|a, b| a.name.cmp(&b.name));
-    let names = metadata.metadata.and_then(|extra| extra.lambda);
-    let names = names.context("the workspace does not say what it is called").hint(
+    let found = metadata.metadata.and_then(|extra| extra.lambda);
+    let found = found.context("the workspace does not say what it is called").hint(
         "write `project = \"NAME\"` and `production = \"main\"` below `[workspace.metadata.lambda]` in `Cargo.toml`",
     )?;
-    if let Err(rule) = init::project(&names.project) {
+    if let Err(rule) = names::project(&found.project) {
         bail_hint!(
             rule;
-            "`{}` is no name for a project (`[workspace.metadata.lambda]` in `Cargo.toml`)", names.project
+            "`{}` is no name for a project (`[workspace.metadata.lambda]` in `Cargo.toml`)", found.project
         );
     }
-    Ok(Workspace { functions, names })
+    Ok(Workspace { functions, names: found })
 }
 
 /// Lets cargo write a change of the workspace's members into `Cargo.lock`, and nothing else.
