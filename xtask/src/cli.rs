@@ -1,20 +1,24 @@
 //! What can be typed. The doc comments are the help.
 
+mod examples;
+mod init;
+
+pub(crate) use init::Init;
+
 use crate::model::record::ReleaseNumber;
 use crate::model::rollback::Back;
 use crate::model::scaffold::FunctionName;
 use crate::model::settings::PreviewUrl;
 use crate::model::traffic::Share;
 use crate::model::version::Version;
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use jiff::SignedDuration;
 use std::path::PathBuf;
 
-/// Builds, publishes and releases this workspace's Lambdas.
-///
-/// Without `--env` everything happens on a local AWS on this machine.
+/// Builds, publishes and releases this workspace's Lambdas; without `--env` on a local AWS on this machine
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", version, disable_help_subcommand = true)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+#[command(disable_help_subcommand = true, disable_help_flag = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -24,6 +28,7 @@ pub(crate) struct Cli {
 
 /// Flags that every command knows.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
     /// The environment: an AWS account and region
     #[arg(long, global = true, env = "DEPLOY_ENV", default_value = "local", value_name = "NAME", value_parser = environment)]
@@ -40,6 +45,9 @@ pub(crate) struct Global {
     /// Show the tools' own output as it comes
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
+    /// Print help
+    #[arg(long, short, global = true, action = ArgAction::HelpShort)]
+    help: Option<bool>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -91,6 +99,8 @@ pub(crate) enum Command {
     /// Start, stop or wipe the local AWS on this machine
     #[command(subcommand)]
     Local(Local),
+    /// Give a clone of the template its own names, everywhere at once; run it again for what was left out
+    Init(Init),
     /// Make a new function: its crate, its Terraform, its lines in the workspace
     New(New),
     /// Write a completion script for a shell to stdout
@@ -295,6 +305,18 @@ pub(crate) enum Local {
     Reset,
 }
 
+/// All that can be typed, with the examples.
+pub(crate) fn command() -> clap::Command {
+    examples::add(Cli::command())
+}
+
+/// Reads what was typed; what cannot be is answered here, with exit code 2.
+pub(crate) fn parse() -> Cli {
+    let mut command = command();
+    let matches = command.get_matches_mut();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+}
+
 fn back(text: &str) -> Result<Back, String> {
     if let Ok(ReleaseNumber(number)) = text.parse() {
         return Ok(Back::Release(number));
@@ -313,10 +335,8 @@ fn environment(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     #[test]
     fn is_consistent() {
-        super::Cli::command().debug_assert();
+        super::command().debug_assert();
     }
 }

@@ -18,12 +18,11 @@ mod stacks;
 mod tools;
 mod ui;
 
-use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = cli::parse();
     ui::listen(cli.global.verbose);
     match tools::signals::listen().and_then(|()| run(&cli)) {
         Ok(code) => code,
@@ -69,12 +68,8 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Prune(prune) => commands::prune::run(global, *prune),
         Command::Teardown(teardown) => commands::teardown::run(global, *teardown),
         Command::Local(local) => commands::local::run(global, local),
+        Command::Init(init) => commands::init::run(global, init),
         Command::New(new) => commands::new::run(global, new),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "cargo-xtask", &mut script);
-            ui::result(String::from_utf8_lossy(&script).trim_end())?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Completions { shell } => commands::completions::run(*shell),
     }
 }

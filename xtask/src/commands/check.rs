@@ -2,12 +2,15 @@
 
 use crate::error::{Hint, bail_hint};
 use crate::model::caller::Purpose;
+use crate::model::{init, links};
 use crate::project;
+use crate::tools::git::Git;
 use crate::tools::process::Tool;
 use crate::tools::terraform::Program;
 use crate::tools::{cargo, pinned};
 use crate::ui;
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -18,6 +21,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     };
     // The quick ones first: who forgot to format should not wait for the tests.
     gate("format", "Rust", &["fmt", "--all", "--check"], "run `cargo fmt --all`")?;
+    ui::step_with("documents", || documents(&root), |()| "every link leads somewhere".to_owned())?;
     let terraform = std::thread::scope(|scope| -> Result<()> {
         // Terraform mostly waits, cargo mostly computes.
         let terraform =
@@ -42,6 +46,23 @@ pub(crate) fn run() -> Result<ExitCode> {
         "run `cargo test -p CRATE` to see more",
     )?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn documents(root: &Path) -> Result<()> {
+    let files: BTreeSet<_> = Git::open(root)?.files()?.into_iter().filter(|path| root.join(path).exists()).collect();
+    let is_ours = |path: &&String| path.ends_with(".md") && !init::is_vendored(path);
+    let read = |path: &String| {
+        let text = std::fs::read_to_string(root.join(path)).with_context(|| format!("cannot read `{path}`"))?;
+        Ok((path.clone(), text))
+    };
+    let documents = files.iter().filter(is_ours).map(read).collect::<Result<_>>()?;
+    match links::dead(&documents, &files).as_slice() {
+        [] => Ok(()),
+        dead => bail_hint!(
+            "a link is relative to its document; an anchor is a heading in lower case, with hyphens for spaces";
+            "a link leads nowhere:\n  {}", dead.join("\n  ")
+        ),
+    }
 }
 
 fn terraform(root: &Path) -> Result<()> {

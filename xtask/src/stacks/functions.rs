@@ -9,6 +9,7 @@ use crate::model::content::Content;
 use crate::model::function::Function;
 use crate::model::package::{Package, sha256};
 use crate::model::promote::Frozen;
+use crate::model::settings::OfFunction;
 use crate::tools::parallel::side_by_side;
 use crate::tools::terraform::Sources;
 use crate::tools::{events, files};
@@ -271,19 +272,34 @@ fn stack<'a>(stacks: &'a Stacks<'_>, packages: &[Package], roles: &[Role]) -> Re
     let package = |package: &Package| {
         // Relative, as a changed path alone would publish a version on every other machine.
         let path = package.path.strip_prefix(&stacks.project.root).unwrap_or(&package.path);
-        json!({"path": Path::new("..").join(path), "sha256_base64": package.digest.base64})
+        let (digest, architecture) = (&package.digest.base64, package.architecture);
+        json!({"path": Path::new("..").join(path), "sha256_base64": digest, "architecture": architecture})
     };
     let packages: BTreeMap<_, Value> = packages.iter().map(|built| (&built.function, package(built))).collect();
     let roles: BTreeMap<_, _> = roles.iter().map(|role| (&role.function, role.arn(stacks))).collect();
     let mut variables = stacks.variables();
     variables["roles"] = json!(roles);
     variables["packages"] = json!(packages);
+    variables["settings"] = json!(settings(stacks)?);
     let adoptable = stacks.project.functions.iter().flat_map(|function| {
         let (name, module) = (&function.name, function.module());
         [in_state(function), (format!("module.{module}.aws_cloudwatch_log_group.this"), format!("/aws/lambda/{name}"))]
     });
     let state = stacks.state(FOLDER, "functions");
     Ok(Stack::new(stacks, "functions", state, variables, &OTHERS)?.sealed().adopting(adoptable))
+}
+
+/// What the environment says of each function.
+fn settings(stacks: &Stacks<'_>) -> Result<BTreeMap<String, OfFunction>> {
+    let said = &stacks.environment.settings.functions;
+    let names: Vec<_> = stacks.project.functions.iter().map(|function| function.name.as_str()).collect();
+    if let Some(unknown) = said.keys().find(|name| !names.contains(&name.as_str())) {
+        bail_hint!(
+            format!("look at `functions` in its file in `terraform/environments/`; the functions are: {}", names.join(", "));
+            "environment `{}` says something of `{unknown}`, which is no function", stacks.environment.name
+        );
+    }
+    Ok(names.into_iter().map(|name| (name.to_owned(), said.get(name).cloned().unwrap_or_default())).collect())
 }
 
 fn in_state(function: &Function) -> (String, String) {

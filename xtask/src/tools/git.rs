@@ -108,6 +108,13 @@ impl Git {
         Ok(!self.answer(&status).context("cannot read the state of the work tree")?.is_empty())
     }
 
+    /// The files of the work tree, by their paths in the checkout, but for those that git ignores.
+    pub(crate) fn files(&self) -> Result<Vec<String>> {
+        let listed = self.answer(&["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"]);
+        let listed = listed.context("cannot list the files of the work tree")?;
+        Ok(listed.split_terminator('\0').map(str::to_owned).collect())
+    }
+
     /// The first line of a commit's message, where the commit is here; the beginning of its id will do.
     pub(crate) fn subject(&self, commit: &str) -> Option<String> {
         match &self.commits {

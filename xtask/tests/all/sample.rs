@@ -58,3 +58,17 @@ fn a_fresh_clone_deploys_it() {
         "{url} leads to no function: {questions:?}: {answers:?}"
     );
 }
+
+/// The config cannot read the name: where the two differ, production would never be released.
+#[test]
+fn the_pipeline_knows_production_by_its_name() {
+    let checkout = Checkout::of_the_workspace("pipeline");
+    let production = &checkout.metadata()["metadata"]["lambda"]["production"];
+    let config = checkout.read(".circleci/config.yml");
+    let named = config.split("pipeline.git.branch == \"").skip(1).filter_map(|rest| rest.split('"').next());
+    let named: Vec<_> = named.collect();
+    assert!(
+        !named.is_empty() && named.iter().all(|name| production == name),
+        "`cargo xtask init` renames it: {named:?}"
+    );
+}
