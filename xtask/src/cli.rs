@@ -55,7 +55,7 @@ pub(crate) enum Command {
     /// Check that this machine has what a deploy needs, and with --env the account
     Doctor,
     /// Run every check before production: format, lints, tests, Terraform, CircleCI's config
-    Check,
+    Check(Check),
     /// Analyse the Terraform, and all dependencies: advisories, licences, sources, bans
     Audit(Audit),
     /// Make a package of each function: target/lambda/<function>/lambda.zip
@@ -105,6 +105,13 @@ pub(crate) enum Command {
     New(New),
     /// Write a completion script for a shell to stdout
     Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, Args, Clone, Copy, Default)]
+pub(crate) struct Check {
+    /// Run the tool's own tests also where nothing of the tool has changed
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 #[derive(Debug, Args, Clone, Copy)]

@@ -43,7 +43,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     let global = &cli.global;
     match &cli.command {
         Command::Doctor => commands::doctor::run(global),
-        Command::Check => commands::check::run(),
+        Command::Check(check) => commands::check::run(*check),
         Command::Audit(audit) => commands::audit::run(global, *audit),
         Command::Build => commands::build::run(global),
         Command::Plan(refresh) => commands::plan::run(global, *refresh),
@@ -56,7 +56,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Gateway(gateway) => commands::gateway::run(global, gateway),
         Command::Deploy(deploy) => commands::deploy::run(global, deploy),
         Command::Ci(deploy) => {
-            commands::check::run()?;
+            commands::check::run(cli::Check::default())?;
             commands::deploy::run(global, deploy)
         }
         Command::Bootstrap(bootstrap) => commands::bootstrap::run(global, bootstrap),

@@ -3,9 +3,9 @@
 use clap::Command;
 
 /// By verb: the arguments that follow it, and what for.
-const EXAMPLES: [(&str, [(&str, &str); 2]); 26] = [
+const EXAMPLES: [(&str, [(&str, &str); 2]); 27] = [
     ("doctor", [("", "this machine"), ("--env dev", "also the account and its credentials")]),
-    ("check", [("", "as CircleCI does"), ("-v", "with all that the tools say")]),
+    ("check", [("", "as CircleCI does"), ("--all", "with the tool's own tests, whatever has changed")]),
     ("audit", [("", "with today's advisories"), ("--offline", "with those that were fetched before")]),
     ("build", [("", "a package of each function"), ("--function orders --json", "one, for a program")]),
     ("plan", [("--env dev", "what Terraform would change"), ("--env prod --refresh", "exit 1 if anything drifted")]),
@@ -26,9 +26,10 @@ const EXAMPLES: [(&str, [(&str, &str); 2]); 26] = [
         "invoke",
         [
             ("--tail", "with the smoke test's event, and the log"),
-            ("--alias feature-123 --payload '{\"a\":1}'", "with this"),
+            ("GET /orders --alias feature-123", "with a request, as API Gateway would"),
         ],
     ),
+    ("logs", [("--since 1h", "what the branch's versions wrote"), ("--alias main --env prod --follow", "go on")]),
     ("history", [("", "of the branch that is checked out"), ("--env dev --branch feature-123", "of another")]),
     ("status", [("", "on the local AWS"), ("--env prod --json", "for a program")]),
     ("verify", [("", "of the branch that is checked out"), ("--env dev --branch feature-123", "of a branch")]),

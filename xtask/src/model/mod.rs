@@ -32,6 +32,7 @@ pub(crate) mod route;
 pub(crate) mod scaffold;
 pub(crate) mod settings;
 pub(crate) mod smoke;
+pub(crate) mod tool;
 pub(crate) mod traces;
 pub(crate) mod traffic;
 pub(crate) mod units;

@@ -115,6 +115,27 @@ impl Git {
         Ok(listed.split_terminator('\0').map(str::to_owned).collect())
     }
 
+    /// The files of the checkout that differ from what they were before this branch's work, committed or not: since it left
+    /// the `main` branch, or there since the commit before; with that commit. `None` where that is not here.
+    pub(crate) fn changed(&self, main: &str) -> Result<Option<(String, Vec<String>)>> {
+        let head = self.commit()?;
+        let found = |arguments: &[&str]| -> Result<Option<String>> {
+            Ok(Some(self.ask(arguments)?).filter(Finished::success).map(|said| text(&said)))
+        };
+        let tip = self.tips(main).into_iter().find(|tip| *tip != head);
+        let is_main = tip.is_none() || self.checked_out()?.as_deref() == Some(main);
+        let base = match tip.filter(|_| !is_main) {
+            Some(tip) => found(&["merge-base", "HEAD", &tip])?,
+            None => found(&["rev-parse", "--verify", "--quiet", "HEAD^"])?,
+        };
+        let Some(base) = base else { return Ok(None) };
+        let known = self.answer(&["diff", "--name-only", "-z", "--relative", &base, "--"]);
+        let unknown = self.answer(&["ls-files", "-z", "--others", "--exclude-standard"]);
+        let (known, unknown) = known.and_then(|known| Ok((known, unknown?))).context("cannot tell what has changed")?;
+        let names = known.split_terminator('\0').chain(unknown.split_terminator('\0'));
+        Ok(Some((base, names.map(str::to_owned).collect())))
+    }
+
     /// The first line of a commit's message, where the commit is here; the beginning of its id will do.
     pub(crate) fn subject(&self, commit: &str) -> Option<String> {
         match &self.commits {
