@@ -53,7 +53,7 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Whether this machine has what a deploy needs, and with --env the account
     Doctor,
-    /// Every gate before production: format, lints, tests, Terraform, CircleCI's config
+    /// Every gate before production: format, documents' links, lints, tests, Terraform, CircleCI's config
     Check,
     /// Static analysis of the Terraform, and of all dependencies: advisories, licences, sources, bans
     Audit(Audit),
