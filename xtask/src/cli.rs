@@ -54,7 +54,7 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Check that this machine has what a deploy needs, and with --env the account
     Doctor,
-    /// Run every check before production: format, lints, tests, Terraform, CircleCI's config
+    /// Run every check before production: format, documents' links, lints, tests, Terraform, CircleCI's config
     Check(Check),
     /// Analyse the Terraform, and all dependencies: advisories, licences, sources, bans
     Audit(Audit),

