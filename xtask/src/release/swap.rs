@@ -84,6 +84,10 @@ fn swap(aws: &Aws, plan: &Plan, step: &Step, relation: &dyn Fn(&str) -> Relation
         step = again(plan, &step, current, relation)?;
         std::thread::sleep(Duration::from_millis(10 * u64::from(round)));
     }
+    if matches!(step.action, Move::Create { .. }) {
+        return Err(anyhow!("alias `{alias}` of `{lambda}` exists, says AWS, and yet it cannot be read"))
+            .hint("an emulator may mistake the name (`docs/emulators.md`): give the branch another one");
+    }
     Err(anyhow!("alias `{alias}` of `{lambda}` was moved by others {ROUNDS} times while this run tried to"))
         .hint("find out what else deploys this branch, and run this again")
 }

@@ -418,6 +418,13 @@ fn a_race_lost_for_ever_ends() {
 }
 
 #[test]
+fn an_alias_that_is_there_and_cannot_be_read_is_said_to_be() {
+    let lambda = Lambda::new(|_| Twist::Fail(409, "ResourceConflictException"));
+    let error = render(&lambda.release(&History::new(1).source(0), 1).expect_err("it gives up"), None);
+    assert!(error.contains("exists, says AWS, and yet it cannot be read"), "{error}");
+}
+
+#[test]
 fn faults_that_pass_are_retried_with_the_same_revision() {
     let faults =
         [(429, "TooManyRequestsException"), (500, "ServiceException"), (503, "ServiceUnavailableException"), (503, "")];
