@@ -4,6 +4,7 @@ module "api_backend" {
   lambda_name = "api-backend"
   package     = var.packages["api-backend"]
   role_arn    = var.roles["api-backend"]
+  settings    = var.settings["api-backend"]
 
   memory_size        = 256
   timeout            = 10

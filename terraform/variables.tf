@@ -51,12 +51,13 @@ variable "account_id" {
 
 variable "packages" {
   description = <<-EOT
-    The package of each function, by the function's name: the zip's path, relative to this directory, and the
-    SHA-256 of its bytes in base64.
+    The package of each function, by the function's name: the zip's path, relative to this directory, the SHA-256 of
+    its bytes in base64, and the instruction set that its executable is built for.
   EOT
   type = map(object({
     path          = string
     sha256_base64 = string
+    architecture  = string
   }))
   nullable = false
 
@@ -70,6 +71,19 @@ variable "packages" {
     condition     = alltrue([for package in values(var.packages) : can(regex("^[A-Za-z0-9+/]{43}=$", package.sha256_base64))])
     error_message = "A package's `sha256_base64` must be the base64, not the hex, of the zip's SHA-256."
   }
+}
+
+variable "settings" {
+  description = <<-EOT
+    What this environment says of each function, by the function's name (`functions` in `environments/`). Where it says
+    nothing, the function's module call does.
+  EOT
+  type = map(object({
+    memory_size           = optional(number)
+    timeout               = optional(number)
+    environment_variables = optional(map(string), {})
+  }))
+  nullable = false
 }
 
 variable "roles" {

@@ -19,16 +19,13 @@ impl Identity {
 }
 
 #[derive(Debug, Serialize)]
-pub(crate) struct Health {
+pub(crate) struct Status {
     status: &'static str,
+    #[serde(flatten)]
+    identity: Identity,
 }
 
-/// `GET /health`
-pub(crate) async fn health() -> Json<Health> {
-    Json(Health { status: "ok" })
-}
-
-/// `GET /version`
-pub(crate) async fn version(State(identity): State<Identity>) -> Json<Identity> {
-    Json(identity)
+/// `GET /`
+pub(crate) async fn show(State(identity): State<Identity>) -> Json<Status> {
+    Json(Status { status: "ok", identity })
 }

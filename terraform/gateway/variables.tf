@@ -59,7 +59,6 @@ variable "alias" {
   description = "The alias that is production. It exists when this root is applied."
   type        = string
   nullable    = false
-  default     = "main"
 }
 
 variable "burst_limit" {

@@ -1,19 +1,24 @@
 //! What can be typed. The doc comments are the help.
 
+mod examples;
+mod init;
+
+pub(crate) use init::Init;
+
 use crate::model::record::ReleaseNumber;
 use crate::model::rollback::Back;
 use crate::model::scaffold::FunctionName;
 use crate::model::settings::PreviewUrl;
 use crate::model::traffic::Share;
 use crate::model::version::Version;
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use jiff::SignedDuration;
 use std::path::PathBuf;
 
-/// Builds, publishes and releases this workspace's Lambdas.
-///
-/// Without `--env` everything happens on a local AWS on this machine.
+/// Builds, publishes and releases this workspace's Lambdas; without `--env` on a local AWS on this machine
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", version, disable_help_subcommand = true)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+#[command(disable_help_subcommand = true, disable_help_flag = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -23,6 +28,7 @@ pub(crate) struct Cli {
 
 /// Flags that every command knows.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
     /// The environment: an AWS account and region
     #[arg(long, global = true, env = "DEPLOY_ENV", default_value = "local", value_name = "NAME", value_parser = environment)]
@@ -39,15 +45,18 @@ pub(crate) struct Global {
     /// Show the tools' own output as it comes
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
+    /// Print help
+    #[arg(long, short, global = true, action = ArgAction::HelpShort)]
+    help: Option<bool>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Whether this machine has what a deploy needs, and with --env the account
+    /// Check that this machine has what a deploy needs, and with --env the account
     Doctor,
-    /// Every gate before production: format, lints, tests, Terraform, CircleCI's config
-    Check,
-    /// Static analysis of the Terraform, and of all dependencies: advisories, licences, sources, bans
+    /// Run every check before production: format, documents' links, lints, tests, Terraform, CircleCI's config
+    Check(Check),
+    /// Analyse the Terraform, and all dependencies: advisories, licences, sources, bans
     Audit(Audit),
     /// Make a package of each function: target/lambda/<function>/lambda.zip
     Build,
@@ -65,19 +74,21 @@ pub(crate) enum Command {
     Promote(Promote),
     /// Move the branch's aliases back to the release that was live before, or take a canary away
     Rollback(Rollback),
-    /// Production's HTTP API, which invokes alias `main`
+    /// Apply production's HTTP API, which invokes production's alias
     Gateway(Apply),
-    /// Build, apply, smoke test, move the alias: all of it
+    /// Do all of it: build, apply, smoke test, move the alias
     Deploy(Deploy),
-    /// What CircleCI runs: check, then deploy
+    /// Do what CircleCI does: check, then deploy
     Ci(Deploy),
-    /// Prepare an account, once and as an administrator: state bucket, CircleCI's trust and roles, boundary of functions' roles
+    /// Prepare an account, once and as an administrator: state bucket, CircleCI's trust and roles, permissions boundary
     Bootstrap(Bootstrap),
     /// Call the function with the smoke test's event or another payload, through the branch's alias unless told otherwise
     Invoke(Invoke),
-    /// The releases of the branch: commit, age, and what each changed
+    /// Show what a function wrote: the versions behind the branch's alias, or others
+    Logs(Logs),
+    /// List the releases of the branch: commit, age, and what each changed
     History,
-    /// What is live: aliases, versions, code storage
+    /// Show what is live: aliases, versions, code storage
     Status,
     /// Prove that what is live is the source that its record names: build that commit again and compare
     Verify,
@@ -85,13 +96,22 @@ pub(crate) enum Command {
     Prune(Prune),
     /// Remove a branch's alias, its URL, and the versions and role that only it used
     Teardown(Teardown),
-    /// The local AWS on this machine
+    /// Start, stop or wipe the local AWS on this machine
     #[command(subcommand)]
     Local(Local),
-    /// Begin a function: its crate, its Terraform, its lines in the workspace
+    /// Give a clone of the template its own names, everywhere at once; run it again for what was left out
+    Init(Init),
+    /// Make a new function: its crate, its Terraform, its lines in the workspace
     New(New),
     /// Write a completion script for a shell to stdout
     Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, Args, Clone, Copy, Default)]
+pub(crate) struct Check {
+    /// Run the tool's own tests also where nothing of the tool has changed
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 #[derive(Debug, Args, Clone, Copy)]
@@ -167,17 +187,23 @@ pub(crate) struct Rollback {
     /// To this release (`r15`) instead, back or forward, or to this version of one function
     #[arg(long, value_name = "RELEASE|VERSION", conflicts_with = "steps", value_parser = back)]
     pub(crate) to: Option<Back>,
-    /// So many releases back in the release record
+    /// How many releases to go back
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) steps: u16,
 }
 
 #[derive(Debug, Args, Clone)]
 pub(crate) struct Invoke {
-    /// Through this alias
+    /// A request, as in `GET /orders?limit=2`, handed to it as API Gateway would
+    #[arg(num_args = 2, value_names = ["METHOD", "PATH"], conflicts_with_all = ["payload", "file", "event"])]
+    pub(crate) request: Vec<String>,
+    /// The request's body
+    #[arg(long, value_name = "TEXT", requires = "request")]
+    pub(crate) data: Option<String>,
+    /// Call through this alias
     #[arg(long, value_name = "NAME", conflicts_with = "version")]
     pub(crate) alias: Option<String>,
-    /// This version itself
+    /// Call this version itself
     #[arg(long, value_name = "VERSION")]
     pub(crate) version: Option<Version>,
     /// A payload, as JSON (may be given more than once, as may the next two; the answers come in the order of the
@@ -190,9 +216,25 @@ pub(crate) struct Invoke {
     /// The smoke test's event (`smoke`), or that of `<function>/events/NAME.json`
     #[arg(long, value_name = "NAME")]
     pub(crate) event: Vec<String>,
-    /// The end of the function's log, to stderr
+    /// Show the end of the function's log on stderr
     #[arg(long)]
     pub(crate) tail: bool,
+}
+
+#[derive(Debug, Args, Clone)]
+pub(crate) struct Logs {
+    /// Of the versions behind this alias
+    #[arg(long, value_name = "NAME", conflicts_with = "version")]
+    pub(crate) alias: Option<String>,
+    /// Of this version itself
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) version: Option<Version>,
+    /// How far back, as in `90s`, `10m`, `2h`
+    #[arg(long, value_name = "TIME", default_value = "10m")]
+    pub(crate) since: SignedDuration,
+    /// Go on until Ctrl-C
+    #[arg(long, short)]
+    pub(crate) follow: bool,
 }
 
 #[derive(Debug, Args, Clone)]
@@ -266,8 +308,20 @@ pub(crate) enum Local {
     Down,
     /// Whether it runs, and where
     Status,
-    /// Wipe it
+    /// Erase all that it holds, Terraform's state too
     Reset,
+}
+
+/// All that can be typed, with the examples.
+pub(crate) fn command() -> clap::Command {
+    examples::add(Cli::command())
+}
+
+/// Reads what was typed; what cannot be is answered here, with exit code 2.
+pub(crate) fn parse() -> Cli {
+    let mut command = command();
+    let matches = command.get_matches_mut();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
 }
 
 fn back(text: &str) -> Result<Back, String> {
@@ -288,10 +342,8 @@ fn environment(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     #[test]
     fn is_consistent() {
-        super::Cli::command().debug_assert();
+        super::command().debug_assert();
     }
 }

@@ -20,7 +20,7 @@ pub(crate) fn settings(name: &str, root: &Path) -> Result<Settings> {
     let path = root.join(&file);
     if !path.is_file() {
         bail_hint!(
-            format!("write `{file}` after the model of `terraform/environments/dev.tfvars.json`, or leave out `--env` and `DEPLOY_ENV` to work on the local AWS");
+            format!("write `{file}` like another file there (`docs/environments.md` has the keys), or leave out `--env` and `DEPLOY_ENV` to work on the local AWS");
             "there is no environment `{name}`"
         );
     }
@@ -157,16 +157,16 @@ pub(crate) fn admit(
 ) -> Result<()> {
     if !settings.admits(branch) {
         return Err(anyhow!(
-            "environment `{name}` takes no branch `{branch}`, only `{}`",
+            "environment `{name}` does not take branch `{branch}`, only `{}`",
             settings.branches.join("`, `")
         ))
-        .hint("deploy to another environment, or merge; who may deploy stands in `terraform/environments/`");
+        .hint(format!("merge it, choose another `--env`, or add the branch to `branches` in `terraform/environments/{name}.tfvars.json`"));
     }
     let production = branch == production && name != LOCAL;
     if dirty && (production || !settings.allow_dirty) {
         bail_hint!(
             "commit or stash the changes";
-            "the work tree has changes that are not in commit `{commit}`; environment `{name}` takes none of `{branch}`"
+            "the work tree has changes that are not in commit `{commit}`, and environment `{name}` takes only what is committed"
         );
     }
     Ok(())

@@ -46,8 +46,9 @@ macro_rules! bail_hint {
 }
 pub(crate) use bail_hint;
 
-/// The whole error as it is shown: the sentence, its causes, and the first hint found.
-pub(crate) fn render(error: &anyhow::Error) -> String {
+/// The whole error as it is shown: the sentence, its causes, and the first hint found. A command that is named in it is
+/// meant for the environment of this run, and would else be one for the local AWS.
+pub(crate) fn render(error: &anyhow::Error, env: Option<&str>) -> String {
     let mut text = format!("error: {error}");
     let mut last = error.to_string();
     for cause in error.chain().skip(1) {
@@ -60,6 +61,9 @@ pub(crate) fn render(error: &anyhow::Error) -> String {
     }
     if let Some(hint) = hint_of(error) {
         text.push_str(&format!("\n\nhint: {hint}"));
+        if let Some(env) = env.filter(|_| hint.contains("cargo xtask") && !hint.contains("--env")) {
+            text.push_str(&format!(" (with `--env {env}`)"));
+        }
     }
     text
 }
@@ -80,6 +84,19 @@ mod tests {
             .hint("free some space")
             .context("cannot write `x`")
             .expect_err("it is an error");
-        assert_eq!(render(&error), "error: cannot write `x`\n  caused by: disk full\n\nhint: free some space");
+        let shown = "error: cannot write `x`\n  caused by: disk full\n\nhint: free some space";
+        assert_eq!([render(&error, None), render(&error, Some("dev"))], [shown, shown]);
+    }
+
+    #[test]
+    fn a_command_to_type_is_for_the_same_environment() {
+        for (hint, shown) in [
+            ("run `cargo xtask apply`", "hint: run `cargo xtask apply` (with `--env dev`)"),
+            ("run `cargo xtask apply --env prod`", "hint: run `cargo xtask apply --env prod`"),
+        ] {
+            let error = with_hint(anyhow::anyhow!("no"), hint);
+            assert!(render(&error, Some("dev")).ends_with(shown));
+            assert!(render(&error, None).ends_with(hint));
+        }
     }
 }

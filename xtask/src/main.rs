@@ -18,27 +18,32 @@ mod stacks;
 mod tools;
 mod ui;
 
-use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = cli::parse();
     ui::listen(cli.global.verbose);
     match tools::signals::listen().and_then(|()| run(&cli)) {
         Ok(code) => code,
         Err(error) => {
-            ui::said(&error::render(&error));
+            ui::said(&error::render(&error, env_to_type(&cli.global.env)));
             tools::signals::received().map_or(ExitCode::FAILURE, ExitCode::from)
         }
     }
+}
+
+/// The environment, where it has to be typed: it is not the default, and no variable says it.
+fn env_to_type(env: &str) -> Option<&str> {
+    let is_said = std::env::var("DEPLOY_ENV").is_ok_and(|said| said == env);
+    (env != environment::LOCAL && !is_said).then_some(env)
 }
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     let global = &cli.global;
     match &cli.command {
         Command::Doctor => commands::doctor::run(global),
-        Command::Check => commands::check::run(),
+        Command::Check(check) => commands::check::run(*check),
         Command::Audit(audit) => commands::audit::run(global, *audit),
         Command::Build => commands::build::run(global),
         Command::Plan(refresh) => commands::plan::run(global, *refresh),
@@ -51,23 +56,20 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Gateway(gateway) => commands::gateway::run(global, gateway),
         Command::Deploy(deploy) => commands::deploy::run(global, deploy),
         Command::Ci(deploy) => {
-            commands::check::run()?;
+            commands::check::run(cli::Check::default())?;
             commands::deploy::run(global, deploy)
         }
         Command::Bootstrap(bootstrap) => commands::bootstrap::run(global, bootstrap),
         Command::Invoke(invoke) => commands::invoke::run(global, invoke),
+        Command::Logs(logs) => commands::logs::run(global, logs),
         Command::History => commands::history::run(global),
         Command::Verify => commands::verify::run(global),
         Command::Status => commands::status::run(global),
         Command::Prune(prune) => commands::prune::run(global, *prune),
         Command::Teardown(teardown) => commands::teardown::run(global, *teardown),
         Command::Local(local) => commands::local::run(global, local),
+        Command::Init(init) => commands::init::run(global, init),
         Command::New(new) => commands::new::run(global, new),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "cargo-xtask", &mut script);
-            ui::result(String::from_utf8_lossy(&script).trim_end())?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Completions { shell } => commands::completions::run(*shell),
     }
 }

@@ -44,8 +44,12 @@ pub(crate) fn listen(verbose: bool) {
         Event::Warns { text, hint } => {
             said(&format!("{} {text}\n         {hint}", coloured(style("warning:").yellow().bold())));
         }
-        Event::Tool(output) if verbose => line(output),
-        Event::Tool(_) => {}
+        Event::Tool { line: output, .. } if verbose => line(output),
+        Event::Tool { step, line } => {
+            if let Some(step) = step.and_then(|step| running().get(&step).map(|step| step.spinner.clone())) {
+                step.set_message(line.lines().next().unwrap_or_default().trim().to_owned());
+            }
+        }
     });
 }
 
@@ -82,7 +86,7 @@ pub(crate) fn result(text: &str) -> Result<()> {
     }
 }
 
-/// A step that runs.
+/// A step that runs. Its spinner's message is the last line of its tool.
 struct Step {
     name: String,
     started: Instant,
@@ -92,9 +96,10 @@ struct Step {
 
 impl Step {
     fn begin(name: &str) -> Self {
-        let spinner = shown(ProgressBar::new_spinner(), "{prefix:>10} {spinner} {elapsed}", name);
+        let spinner = shown(ProgressBar::new_spinner(), "{prefix:>10} {spinner} {elapsed}  {wide_msg:.dim}", name);
         spinner.enable_steady_tick(Duration::from_millis(100));
-        Self { name: name.to_owned(), started: Instant::now(), spinner, _pulse: Pulse::where_nothing_moves(name) }
+        let pulse = Pulse::where_nothing_moves(name, &spinner);
+        Self { name: name.to_owned(), started: Instant::now(), spinner, _pulse: pulse }
     }
 
     fn end(self, report: Option<&str>) {
@@ -116,7 +121,8 @@ impl Bar {
     pub(crate) fn new(name: &str, parts: usize) -> Self {
         let bar = ProgressBar::new(parts as u64);
         let bar = shown(bar, "{prefix:>10} {wide_bar} {pos}/{len}  {msg}  {eta} left", name);
-        Self { bar, _pulse: Pulse::where_nothing_moves(name) }
+        let pulse = Pulse::where_nothing_moves(name, &bar);
+        Self { bar, _pulse: pulse }
     }
 
     /// One part more is done.
@@ -154,9 +160,11 @@ struct Pulse(#[expect(dead_code, reason = "dropping it is what ends the thread")
 
 impl Pulse {
     /// Elsewhere the spinner says it.
-    fn where_nothing_moves(name: &str) -> Option<Self> {
-        let name = name.to_owned();
-        let say = move |ran: Duration| say(&name, &format!("still running, {} min", ran.as_secs() / 60));
+    fn where_nothing_moves(name: &str, bar: &ProgressBar) -> Option<Self> {
+        let (name, bar) = (name.to_owned(), bar.clone());
+        let say = move |ran: Duration| {
+            say(&name, format!("still running, {} min  {}", ran.as_secs() / 60, bar.message()).trim_end());
+        };
         (!is_lively()).then(|| Self::beat(SILENCE, say))
     }
 

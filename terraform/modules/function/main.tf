@@ -1,3 +1,7 @@
+locals {
+  environment_variables = merge(var.environment_variables, var.settings.environment_variables)
+}
+
 # Lambda would create the group itself at the first invocation, and keep its logs for ever.
 resource "aws_cloudwatch_log_group" "this" {
   # checkov:skip=CKV_AWS_158:CloudWatch encrypts logs with a key of its own; another costs money and one more permission.
@@ -24,18 +28,18 @@ resource "aws_lambda_function" "this" {
 
   runtime       = "provided.al2023"
   handler       = "bootstrap"
-  architectures = var.architectures
+  architectures = [var.package.architecture]
 
   filename         = var.package.path
   source_code_hash = var.package.sha256_base64
   publish          = true
 
-  memory_size = var.memory_size
-  timeout     = var.timeout
+  memory_size = coalesce(var.settings.memory_size, var.memory_size)
+  timeout     = coalesce(var.settings.timeout, var.timeout)
 
   # An empty block would be a difference at every plan: AWS gives none back.
   dynamic "environment" {
-    for_each = length(var.environment_variables) > 0 ? [var.environment_variables] : []
+    for_each = length(local.environment_variables) > 0 ? [local.environment_variables] : []
 
     content {
       variables = environment.value

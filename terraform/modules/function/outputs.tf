@@ -15,7 +15,7 @@ output "lambda" {
       handler       = aws_lambda_function.this.handler
       # Not the variables themselves: a value may be nobody's business.
       environment_sha256 = nonsensitive(sha256(join("\n", [
-        for name, value in var.environment_variables : "${name}=${base64encode(value)}"
+        for name, value in local.environment_variables : "${name}=${base64encode(value)}"
       ])))
     }
   }

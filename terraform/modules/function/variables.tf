@@ -22,10 +22,11 @@ variable "description" {
 }
 
 variable "package" {
-  description = "The zip with its one `bootstrap`: path, and SHA-256 in base64."
+  description = "The zip with its one `bootstrap`: path, SHA-256 in base64, and the instruction set of what is in it."
   type = object({
     path          = string
     sha256_base64 = string
+    architecture  = string
   })
   nullable = false
 }
@@ -36,20 +37,18 @@ variable "role_arn" {
   nullable    = false
 }
 
-variable "architectures" {
-  description = "The one instruction set that the package is built for: `x86_64` or `arm64`."
-  type        = list(string)
-  nullable    = false
-  default     = ["x86_64"]
-
-  validation {
-    condition     = length(var.architectures) == 1 && alltrue([for name in var.architectures : contains(["x86_64", "arm64"], name)])
-    error_message = "The architectures must be either `[\"x86_64\"]` or `[\"arm64\"]`."
-  }
+variable "settings" {
+  description = "What the environment says of the function, over the values below."
+  type = object({
+    memory_size           = optional(number)
+    timeout               = optional(number)
+    environment_variables = optional(map(string), {})
+  })
+  nullable = false
 }
 
 variable "memory_size" {
-  description = "Memory in MB. Processor time grows with it."
+  description = "Memory in MB, where the environment says nothing else. Processor time grows with it."
   type        = number
   nullable    = false
   default     = 128
@@ -61,7 +60,7 @@ variable "memory_size" {
 }
 
 variable "timeout" {
-  description = "Longest run of one invocation, in seconds."
+  description = "Longest run of one invocation, in seconds, where the environment says nothing else."
   type        = number
   nullable    = false
   default     = 10

@@ -16,15 +16,24 @@ use serde::Serialize;
 use std::fmt;
 use std::process::ExitCode;
 
-/// What was published.
+/// What is applied, and what was published by it.
 #[derive(Serialize)]
-#[serde(transparent)]
-struct Report(Lambdas);
+struct Report {
+    /// Whether this is only the plan.
+    dry_run: bool,
+    /// Empty where nothing has changed since the last apply.
+    publish: Steps,
+    /// Null in a plan.
+    lambdas: Option<Lambdas>,
+}
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // JSON, for people too.
-        f.write_str(&serde_json::to_string_pretty(&self.0).map_err(|_| fmt::Error)?)
+        match &self.lambdas {
+            None => self.publish.fmt(f),
+            // JSON, for people too.
+            Some(lambdas) => f.write_str(&serde_json::to_string_pretty(lambdas).map_err(|_| fmt::Error)?),
+        }
     }
 }
 
@@ -35,12 +44,11 @@ pub(crate) fn run(global: &Global, options: &cli::Apply) -> Result<ExitCode> {
     let stacks = Stacks::new(&project, &environment)?.allowing(&options.destroy.allow_destroy);
     let bootstrap = Bootstrap::new(&stacks)?;
     let dry_run = options.dry_run.dry_run;
-    let unprepared = if dry_run { bootstrap.due()? } else { bootstrap.ensure().map(|()| None)? };
+    let unprepared = if dry_run { bootstrap.due()? } else { bootstrap.ensure()? };
     let packages = build(&project, project.functions.iter())?;
     let before = functions::held(&stacks)?;
     let functions = Functions::observe(&stacks, &packages, before, options.refresh.refresh)?;
-    if dry_run {
-        return super::show(global, &Steps(unprepared.into_iter().chain(functions.due()).collect()));
-    }
-    super::show(global, &Report(functions.apply()?.lambdas))
+    let publish = Steps(unprepared.into_iter().chain(functions.due()).collect());
+    let lambdas = if dry_run { None } else { Some(functions.apply()?.lambdas) };
+    super::show(global, &Report { dry_run, publish, lambdas })
 }

@@ -1,29 +1,42 @@
 //! `check`: every gate before production.
 
+use crate::cli;
 use crate::error::{Hint, bail_hint};
 use crate::model::caller::Purpose;
+use crate::model::tool::is_of_tool;
+use crate::model::{init, links};
 use crate::project;
+use crate::tools::git::Git;
 use crate::tools::process::Tool;
 use crate::tools::terraform::Program;
 use crate::tools::{cargo, pinned};
 use crate::ui;
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 
-pub(crate) fn run() -> Result<ExitCode> {
+pub(crate) fn run(options: cli::Check) -> Result<ExitCode> {
     let root = project::root()?;
+    let packages: &[&str] =
+        if options.all || concerns_tool(&root)? { &["--workspace"] } else { &["--workspace", "--exclude", "xtask"] };
     let gate = |name, what: &str, arguments: &[&str], hint: &str| {
         ui::step_with(name, || cargo::gate(&root, arguments).hint(hint), |()| what.to_owned())
     };
     // The quick ones first: who forgot to format should not wait for the tests.
     gate("format", "Rust", &["fmt", "--all", "--check"], "run `cargo fmt --all`")?;
+    ui::step_with("documents", || documents(&root), |()| "every link leads somewhere".to_owned())?;
     let terraform = std::thread::scope(|scope| -> Result<()> {
         // Terraform mostly waits, cargo mostly computes.
         let terraform =
             scope.spawn(|| ui::step_with("terraform", || terraform(&root), |()| "formatted and valid".to_owned()));
-        let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"];
-        let linted = gate("lint", "clippy", &lints, "run `cargo clippy --workspace --all-targets --fix`");
+        let lints = [&["clippy"], packages, &["--all-targets", "--locked", "--", "--deny", "warnings"]].concat();
+        let linted = gate(
+            "lint",
+            "clippy",
+            &lints,
+            "fix what clippy names above; `cargo clippy --workspace --all-targets --fix --allow-dirty` does the simple ones",
+        );
         let terraform = terraform.join().map_err(|_| anyhow!("the thread that checks Terraform panicked"))?;
         linted.and(terraform)
     });
@@ -31,12 +44,42 @@ pub(crate) fn run() -> Result<ExitCode> {
     ui::step_with("circleci", || circleci(&root), |()| "config fits its schema".to_owned())?;
     gate(
         "test",
-        "all of the workspace",
+        if packages.len() > 1 { "all but the tool's own" } else { "all of the workspace" },
         // More threads than cores, as the longest tests mostly wait for Terraform.
-        &["test", "--workspace", "--locked", "--", "--test-threads=6"],
-        "run `cargo test` for one crate to see more",
+        &[&["test"], packages, &["--locked", "--", "--test-threads=6"]].concat(),
+        "run `cargo test -p CRATE` to see more",
     )?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the tool's own lints and tests, which take minutes, have something to say: they run on a workspace of their own,
+/// so nothing that is written in a function changes their answer.
+fn concerns_tool(root: &Path) -> Result<bool> {
+    let production = cargo::workspace(root)?.names.production;
+    let Some((base, changed)) = Git::open(root)?.changed(&production)? else { return Ok(true) };
+    let concerned = changed.iter().any(|path| is_of_tool(path));
+    if !concerned {
+        let base = base.get(..7).unwrap_or(&base);
+        ui::say("tool", &format!("nothing of it has changed since commit {base}; `--all` tests it too"));
+    }
+    Ok(concerned)
+}
+
+fn documents(root: &Path) -> Result<()> {
+    let files: BTreeSet<_> = Git::open(root)?.files()?.into_iter().filter(|path| root.join(path).exists()).collect();
+    let is_ours = |path: &&String| path.ends_with(".md") && !init::is_vendored(path);
+    let read = |path: &String| {
+        let text = std::fs::read_to_string(root.join(path)).with_context(|| format!("cannot read `{path}`"))?;
+        Ok((path.clone(), text))
+    };
+    let documents = files.iter().filter(is_ours).map(read).collect::<Result<_>>()?;
+    match links::dead(&documents, &files).as_slice() {
+        [] => Ok(()),
+        dead => bail_hint!(
+            "a link is relative to its document; an anchor is a heading in lower case, with hyphens for spaces";
+            "a link leads nowhere:\n  {}", dead.join("\n  ")
+        ),
+    }
 }
 
 fn terraform(root: &Path) -> Result<()> {

@@ -26,28 +26,62 @@ use serde::Serialize;
 use std::fmt;
 use std::process::ExitCode;
 
-/// What a deploy did for one function.
-#[derive(Debug, Serialize)]
-struct Deployed {
+/// What a deploy does, and what came of it.
+#[derive(Serialize)]
+struct Report<T> {
+    /// Whether this is only the plan.
+    dry_run: bool,
+    /// Empty where nothing has changed since the last apply.
+    publish: Steps,
+    release: Vec<T>,
+    /// Null where nothing has changed, or the branch is not production's.
+    gateway: Option<Due>,
+}
+
+/// What becomes of one function; its version is not known before it is published.
+#[derive(Serialize)]
+struct Foreseen {
     package_sha256: String,
-    /// Whether this run published the version.
-    published: bool,
     #[serde(flatten)]
     moved: Moved,
-    /// Where it answers: production's gateway, or the alias's own URL.
+    preview: Preview,
+}
+
+/// What a deploy did for one function.
+#[derive(Serialize)]
+struct Deployed {
+    #[serde(flatten)]
+    foreseen: Foreseen,
+    /// Whether this run published the version.
+    published: bool,
+    /// Where it answers: its route of production's gateway, or the alias's own URL.
     url: Option<String>,
     /// Whether anybody may call that; null where there is none.
     url_is_public: Option<bool>,
 }
 
-#[derive(Serialize)]
-#[serde(transparent)]
-struct Report(Vec<Deployed>);
-
-impl fmt::Display for Report {
+impl fmt::Display for Report<Foreseen> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|deployed| {
-            write!(f, "{}", deployed.moved)?;
+        self.publish.fmt(f)?;
+        if !self.publish.0.is_empty() {
+            writeln!(f, "smoke  the version that it publishes")?;
+        }
+        self.release.iter().try_for_each(|foreseen| writeln!(f, "alias  {}", foreseen.moved))?;
+        self.gateway.iter().try_for_each(|due| writeln!(f, "apply  {due}"))?;
+        self.release.iter().try_for_each(|Foreseen { moved: Moved { function, alias, .. }, preview, .. }| match preview
+        {
+            Preview::Public => writeln!(f, "url    {function}  {alias}: for anybody"),
+            Preview::Iam => writeln!(f, "url    {function}  {alias}: for callers with IAM credentials"),
+            Preview::Close => writeln!(f, "url    {function}  {alias}: none"),
+            Preview::Keep => Ok(()),
+        })
+    }
+}
+
+impl fmt::Display for Report<Deployed> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.release.iter().try_for_each(|deployed| {
+            write!(f, "{}", deployed.foreseen.moved)?;
             match (&deployed.url, deployed.url_is_public) {
                 (Some(url), Some(false)) => writeln!(f, "  {url}  for callers with IAM credentials"),
                 (Some(url), _) => writeln!(f, "  {url}  for anybody"),
@@ -58,35 +92,49 @@ impl fmt::Display for Report {
 }
 
 pub(crate) fn run(global: &Global, options: &Deploy) -> Result<ExitCode> {
-    if options.alias.dry_run.dry_run {
-        return dry_run(global, options);
-    }
+    let dry_run = options.alias.dry_run.dry_run;
+    let duty = if dry_run { Duty::Publish } else { Duty::Both };
     let project = Project::open(&global.function)?;
     // Before anything slow: whatever git has to say against this release.
     let source = Source::read(global, &project, options.alias)?;
+    let production = source.release.branch == project.names.production;
     let known = match &*global.env {
         // The local AWS is installed beside the linker; whether a real account is the right one is asked first.
         environment::LOCAL => None,
         name => {
-            let environment = Environment::open(name, &project, Duty::Both)?;
-            Bootstrap::new(&Stacks::new(&project, &environment)?)?.ensure()?;
+            let environment = Environment::open(name, &project, duty)?;
+            Bootstrap::new(&Stacks::new(&project, &environment)?)?.due()?;
             Some(environment)
         }
     };
-    let production = source.release.branch == project.names.production;
     // What the state holds does not depend on the packages, and reading it takes as long as a build with nothing to do.
     let (prepared, packages) = std::thread::scope(|scope| {
-        let prepared = scope.spawn(|| prepare(global, &project, known, production));
+        let prepared = scope.spawn(|| prepare(global, &project, known, production, dry_run));
         let packages = build(&project, project.functions.iter());
         (prepared.join(), packages)
     });
     let packages = packages?;
-    let Prepared { environment, before, gateway } =
+    let Prepared { environment, bootstrap, before, gateway } =
         prepared.map_err(|_| anyhow!("the thread that prepares the environment panicked"))??;
     let aws = environment.aws()?;
     let stacks = Stacks::new(&project, &environment)?.allowing(&options.destroy.allow_destroy);
     let refresh = options.refresh.refresh;
-    let applied = Functions::observe(&stacks, &packages, before, refresh)?.apply()?;
+    let preview = Preview::of(production, options.url, environment.settings.preview_url);
+    let foreseen = |moved: Moved| {
+        let package = packages.iter().find(|package| package.function == moved.function);
+        let package_sha256 = package.map(|package| package.digest.hex.clone()).unwrap_or_default();
+        Foreseen { package_sha256, moved, preview }
+    };
+    let functions = Functions::observe(&stacks, &packages, before, refresh)?;
+    let publish = Steps(bootstrap.into_iter().chain(functions.due()).collect());
+
+    if dry_run {
+        let release = foresee(&project, &aws, &source, &functions)?.into_iter().map(foreseen).collect();
+        let gateway = gateway.map(|before| Gateway::foresee(&stacks, &functions.lambdas, &before, refresh));
+        return super::show(global, &Report { dry_run, publish, release, gateway: gateway.transpose()?.flatten() });
+    }
+
+    let applied = functions.apply()?;
     // All are proved before any alias moves, so that functions that belong together move together.
     let proved = project.selected().map(|function| {
         let new_role = applied.new_roles.contains(&function.name);
@@ -95,45 +143,55 @@ pub(crate) fn run(global: &Global, options: &Deploy) -> Result<ExitCode> {
     let proved = proved.collect::<Result<Vec<_>>>()?;
     let plan = Plan::release(&aws, &source, &proved)?;
     let moves = execute(&aws, "alias", &plan, |recorded| source.relation(recorded))?;
-    let gateway = match gateway {
-        Some(before) => Some(Gateway::observe(&stacks, &applied.lambdas, &before, refresh)?.apply()?),
-        None => None,
-    };
-    let preview = Preview::of(production, options.url, environment.settings.preview_url);
+    let gateway = gateway.map(|before| Gateway::observe(&stacks, &applied.lambdas, &before, refresh)).transpose()?;
+    let api = gateway.as_ref().map(Gateway::apply).transpose()?;
     let deployed = moves.into_iter().zip(&proved).map(|(moved, proved)| {
-        let package = packages.iter().find(|package| package.function == proved.function());
         let own = preview.carry_out(&aws, proved.lambda_name(), &moved.alias)?;
-        let url = match (&gateway, own) {
-            (Some(gateway), own) => {
+        let url = match (&api, own) {
+            (Some(api), own) => {
                 if let Some(own) = own {
                     let warning = format!("`{}` has a URL besides the gateway: {own}", proved.function());
                     events::warn(
                         &warning,
-                        "it is a way around the gateway's limits and logs; `--url=none` takes it away",
+                        "callers get past the gateway's limits and logs by it; `cargo xtask deploy --url=none` removes it",
                     );
                 }
-                Some(FunctionUrl { url: gateway.url.clone(), public: true })
+                api.of(proved.function()).map(|url| FunctionUrl { url, public: true })
             }
             (None, own) => own,
         };
         Ok(Deployed {
-            package_sha256: package.map(|package| package.digest.hex.clone()).unwrap_or_default(),
+            foreseen: foreseen(moved),
             published: applied.published.iter().any(|name| name == proved.function()),
             url_is_public: url.as_ref().map(|url| url.public),
             url: url.map(|url| url.url),
-            moved,
         })
     });
-    let report = Report(deployed.collect::<Result<_>>()?);
-    super::show(global, &report)
+    let release = deployed.collect::<Result<_>>()?;
+    let gateway = gateway.and_then(|gateway| gateway.due().cloned());
+    super::show(global, &Report { dry_run, publish, release, gateway })
+}
+
+/// Where the aliases would go, as far as it is known before a version is published.
+fn foresee(project: &Project, aws: &Aws, source: &Source, functions: &Functions<'_>) -> Result<Vec<Moved>> {
+    let published = functions.foresee()?;
+    let version = |function: &Function| match published.contains(&function.name) {
+        true => Ok(Version::NEXT),
+        false => lambda(&functions.lambdas, &function.name).map(|lambda| lambda.lambda_version),
+    };
+    let versions =
+        project.selected().map(|function| Ok((function.name.clone(), function.name.clone(), version(function)?)));
+    Plan::foreseen(aws, source, versions.collect::<Result<_>>()?, &|function| functions.next(function))
 }
 
 /// What becomes of an alias's own URL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 enum Preview {
-    Open {
-        public: bool,
-    },
+    /// For anybody.
+    Public,
+    /// For callers with IAM credentials.
+    Iam,
     Close,
     /// As it is: nobody has said anything about it.
     Keep,
@@ -146,14 +204,15 @@ impl Preview {
             // Production has its gateway; a URL besides would be a way around its limits and logs.
             _ if production => Self::Keep,
             (None, PreviewUrl::None) => Self::Keep,
-            (Some(callers), _) | (None, callers) => Self::Open { public: callers == PreviewUrl::Public },
+            (Some(PreviewUrl::Public), _) | (None, PreviewUrl::Public) => Self::Public,
+            (Some(PreviewUrl::Iam), _) | (None, PreviewUrl::Iam) => Self::Iam,
         }
     }
 
     /// Gives the URL that there is then.
     fn carry_out(self, aws: &Aws, lambda: &str, alias: &str) -> Result<Option<FunctionUrl>> {
         match self {
-            Self::Open { public } => ui::step("url", || aws.make_url(lambda, alias, public)).map(Some),
+            Self::Public | Self::Iam => ui::step("url", || aws.make_url(lambda, alias, self == Self::Public)).map(Some),
             Self::Close => ui::step_with("url", || aws.close_url(lambda, alias), |()| "none".to_owned()).map(|()| None),
             Self::Keep => aws.url(lambda, alias),
         }
@@ -163,71 +222,32 @@ impl Preview {
 /// What a run needs besides the packages.
 struct Prepared {
     environment: Environment,
+    /// What was done to prepare it, or is to be done.
+    bootstrap: Option<Due>,
     before: Held,
     /// Production's only.
     gateway: Option<Held>,
 }
 
-fn prepare(global: &Global, project: &Project, known: Option<Environment>, production: bool) -> Result<Prepared> {
+fn prepare(
+    global: &Global,
+    project: &Project,
+    known: Option<Environment>,
+    production: bool,
+    dry_run: bool,
+) -> Result<Prepared> {
     let environment = match known {
         Some(environment) => environment,
-        None => Environment::open(&global.env, project, Duty::Both)?,
+        None => Environment::open(&global.env, project, if dry_run { Duty::Publish } else { Duty::Both })?,
     };
     let stacks = Stacks::new(project, &environment)?;
-    Bootstrap::new(&stacks)?.ensure()?;
+    let bootstrap = Bootstrap::new(&stacks)?;
+    let bootstrap = if dry_run { bootstrap.due()? } else { bootstrap.ensure()? };
     let (gateway, before) = std::thread::scope(|scope| {
         let gateway = production.then(|| scope.spawn(|| gateway::held(&stacks)));
         let before = functions::held(&stacks);
         (gateway.map(std::thread::ScopedJoinHandle::join), before)
     });
     let gateway = gateway.transpose().map_err(|_| anyhow!("the thread that reads the gateway's state panicked"))?;
-    Ok(Prepared { before: before?, gateway: gateway.transpose()?, environment })
-}
-
-/// Builds, which changes nothing outside `target`, and says what the rest would do.
-fn dry_run(global: &Global, options: &Deploy) -> Result<ExitCode> {
-    let project = Project::open(&global.function)?;
-    let source = Source::read(global, &project, options.alias)?;
-    let environment = Environment::open(&global.env, &project, Duty::Publish)?;
-    let aws = environment.aws()?;
-    let stacks = Stacks::new(&project, &environment)?;
-    let unprepared = Bootstrap::new(&stacks)?.due()?;
-    let packages = build(&project, project.functions.iter())?;
-    let refresh = options.refresh.refresh;
-    let functions = Functions::observe(&stacks, &packages, functions::held(&stacks)?, refresh)?;
-    let version = |function: &Function| match functions.is_current() {
-        true => lambda(&functions.lambdas, &function.name).map(|lambda| lambda.lambda_version),
-        false => Ok(Version::NEXT),
-    };
-    let versions =
-        project.selected().map(|function| Ok((function.name.clone(), function.name.clone(), version(function)?)));
-    let release = Plan::foreseen(&aws, &source, versions.collect::<Result<_>>()?)?;
-    let gateway = if source.release.branch == project.names.production {
-        Gateway::foresee(&stacks, &functions.lambdas, &gateway::held(&stacks)?, refresh)?
-    } else {
-        None
-    };
-    let publish = Steps(unprepared.into_iter().chain(functions.due()).collect());
-    super::show(global, &Foreseen { publish, release, gateway })
-}
-
-/// What a deploy would do, as far as it is known before a version is published.
-#[derive(Serialize)]
-struct Foreseen {
-    /// Empty where nothing has changed since the last apply.
-    publish: Steps,
-    release: Vec<Moved>,
-    /// Null where nothing has changed, or the branch is not production's.
-    gateway: Option<Due>,
-}
-
-impl fmt::Display for Foreseen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.publish.fmt(f)?;
-        if !self.publish.0.is_empty() {
-            writeln!(f, "smoke  the version that it publishes")?;
-        }
-        self.release.iter().try_for_each(|moved| writeln!(f, "alias  {moved}"))?;
-        self.gateway.iter().try_for_each(|due| writeln!(f, "apply  {due}"))
-    }
+    Ok(Prepared { bootstrap, before: before?, gateway: gateway.transpose()?, environment })
 }

@@ -5,6 +5,7 @@ use crate::environment::{self, Environment, LOCAL};
 use crate::error::{bail_hint, hint_of, with_hint};
 use crate::model::duty::Duty;
 use crate::project::{self, Project};
+use crate::release::build::judge;
 use crate::tools::git::Git;
 use crate::tools::{cargo, local, pinned, process, terraform};
 use anyhow::{Result, anyhow};
@@ -31,7 +32,7 @@ struct Finding {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|Finding { what, ok, says, hint }| {
-            let mark = if *ok { "ok" } else { "MISSING" };
+            let mark = if *ok { "ok" } else { "WRONG" };
             writeln!(f, "{mark:<8} {what:<12} {says}")?;
             hint.iter().try_for_each(|hint| writeln!(f, "{:<22}hint: {hint}", ""))
         })
@@ -49,6 +50,13 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode> {
         finding("provider", terraform::provider_source(&target)),
         finding("environment", settings(global, &root)),
     ];
+    // A workspace that cannot be read is a finding of the compiler's.
+    let project = Project::open(&[]).ok();
+    let functions =
+        project.iter().flat_map(|project| project.functions.iter().map(move |function| (project, function)));
+    findings.extend(functions.map(|(project, function)| {
+        finding("function", judge(project, function).map(|()| format!("`{}`", function.name)))
+    }));
     let unheard = process::unheard().into_iter();
     findings.extend(unheard.map(|name| finding("variable", Ok(format!("`{name}` is set and ignored")))));
     if global.env == LOCAL {
@@ -95,7 +103,7 @@ fn terraform_program(target: &Path) -> Result<String> {
 fn settings(global: &Global, root: &Path) -> Result<String> {
     let settings = environment::settings(&global.env, root)?;
     if settings.branches.is_empty() {
-        bail_hint!("name the branches, or `*` for any"; "environment `{}` takes no branch at all", global.env);
+        bail_hint!(format!("list them, or `*` for any, as `branches` in `terraform/environments/{}.tfvars.json`", global.env); "environment `{}` takes no branch at all", global.env);
     }
     Ok(format!("`{}`, account {}, region {}", global.env, settings.account_id, settings.region))
 }

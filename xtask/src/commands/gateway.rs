@@ -8,9 +8,11 @@ use crate::model::duty::Duty;
 use crate::project::Project;
 use crate::release::published::read_lambdas;
 use crate::release::source::Source;
-use crate::stacks::Stacks;
-use crate::stacks::gateway::{self, Gateway};
+use crate::stacks::gateway::{self, Api, Gateway};
+use crate::stacks::{Due, Stacks};
 use anyhow::Result;
+use serde::Serialize;
+use std::fmt;
 use std::process::ExitCode;
 
 pub(crate) fn run(global: &Global, options: &cli::Apply) -> Result<ExitCode> {
@@ -19,7 +21,7 @@ pub(crate) fn run(global: &Global, options: &cli::Apply) -> Result<ExitCode> {
     let production = &project.names.production;
     if source.release.branch != *production {
         bail_hint!(
-            format!("say `--branch {production}` on a checkout of it");
+            format!("check out `{production}` and run this again; with a detached HEAD add `--branch {production}`");
             "the gateway is production's: it is applied from `{production}`, not from `{}`", source.release.branch
         );
     }
@@ -27,11 +29,30 @@ pub(crate) fn run(global: &Global, options: &cli::Apply) -> Result<ExitCode> {
     let lambdas = read_lambdas(&project, &environment)?;
     let stacks = Stacks::new(&project, &environment)?.allowing(&options.destroy.allow_destroy);
     let gateway = Gateway::observe(&stacks, &lambdas, &gateway::held(&stacks)?, options.refresh.refresh)?;
-    if options.dry_run.dry_run {
-        if gateway.due().is_some() {
-            gateway.require_aliases()?;
-        }
-        return super::show(global, &Steps(gateway.due().cloned().into_iter().collect()));
+    let (due, dry_run) = (gateway.due().cloned(), options.dry_run.dry_run);
+    if dry_run && due.is_some() {
+        gateway.require_aliases()?;
     }
-    super::show(global, &gateway.apply()?)
+    let api = if dry_run { gateway.before().cloned() } else { Some(gateway.apply()?) };
+    super::show(global, &Report { dry_run, gateway: due, api })
+}
+
+#[derive(Serialize)]
+struct Report {
+    /// Whether this is only the plan.
+    dry_run: bool,
+    /// Why it is applied; null where nothing has changed.
+    gateway: Option<Due>,
+    /// In a plan as it is now, and missing where there is none.
+    #[serde(flatten)]
+    api: Option<Api>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.api {
+            Some(api) if !self.dry_run => api.fmt(f),
+            _ => Steps(self.gateway.iter().cloned().collect()).fmt(f),
+        }
+    }
 }

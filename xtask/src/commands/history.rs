@@ -63,10 +63,9 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode> {
 
 fn read(project: &Project, aws: &Aws, targets: Targets) -> Result<History> {
     let members = targets.observe(aws)?;
-    let Targets { branch, alias, functions } = targets;
+    let Targets { branch, alias, .. } = targets;
     if members.iter().all(|member| member.alias.is_none()) {
-        let names: Vec<_> = functions.iter().map(|(function, _)| format!("`{function}`")).collect();
-        bail_hint!("`cargo xtask status` lists the aliases"; "{} has no alias `{alias}`", names.join(", "));
+        bail_hint!("`cargo xtask status` lists the aliases"; "no function has an alias `{alias}`");
     }
     let git = Git::open(&project.root).ok();
     let mut releases: Vec<Entry> = Vec::new();

@@ -6,6 +6,7 @@ use crate::error::{Hint, bail_hint, render};
 use crate::model::alias::AliasName;
 use crate::model::duty::Duty;
 use crate::model::function::Function;
+use crate::model::http;
 use crate::model::smoke::Smoke;
 use crate::project::Project;
 use crate::ui;
@@ -34,6 +35,9 @@ struct Answered {
     /// What the function answered: JSON, or text where it is none.
     payload: Value,
     log: Option<String>,
+    /// Whether it is shown as the answer to a request.
+    #[serde(skip)]
+    http: bool,
 }
 
 #[derive(Serialize)]
@@ -43,7 +47,10 @@ struct Report(Vec<Answered>);
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A line each, so that several can be told apart; what was not answered has its line too.
-        self.0.iter().try_for_each(|answered| writeln!(f, "{}", answered.payload))
+        self.0.iter().try_for_each(|answered| match http::response(&answered.payload).filter(|_| answered.http) {
+            Some(response) => writeln!(f, "{}", response.body),
+            None => writeln!(f, "{}", answered.payload),
+        })
     }
 }
 
@@ -52,7 +59,7 @@ pub(crate) fn run(global: &Global, options: &Invoke) -> Result<ExitCode> {
     let mut selected = project.selected();
     let (Some(function), None) = (selected.next(), selected.next()) else {
         let names: Vec<_> = project.selected().map(|function| function.name.as_str()).collect();
-        bail_hint!("name it with `--function`"; "only one function can be called at once, not all of: {}", names.join(", "));
+        bail_hint!("name one with `--function NAME`"; "`invoke` calls one function, and there are several: {}", names.join(", "));
     };
     let payloads = payloads(function, options)?;
     let qualifier = match (&options.alias, options.version) {
@@ -76,19 +83,24 @@ pub(crate) fn run(global: &Global, options: &Invoke) -> Result<ExitCode> {
                 qualifier: qualifier.clone(),
                 version: None,
                 function_error: None,
-                error: Some(render(&error)),
+                error: Some(render(&error, None)),
                 payload: Value::Null,
                 log: None,
+                http: false,
             },
             Ok(answer) => {
                 let text = String::from_utf8_lossy(&answer.payload).into_owned();
                 let payload = serde_json::from_str(&text).unwrap_or(Value::String(text));
                 let (version, function_error, log) = (answer.version, answer.function_error, answer.log);
-                Answered { qualifier: qualifier.clone(), version, function_error, error: None, payload, log }
+                let http = !options.request.is_empty();
+                Answered { qualifier: qualifier.clone(), version, function_error, error: None, payload, log, http }
             }
         };
         for line in answered.log.iter().flat_map(|log| log.lines()) {
             ui::say("log", &format!("{which}{line}"));
+        }
+        if let Some(response) = http::response(&answered.payload).filter(|_| answered.http) {
+            ui::say("status", &response.status.to_string());
         }
         if let Some(kind) = &answered.function_error {
             ui::say("failed", &format!("{which}the function failed (`{kind}`)"));
@@ -106,6 +118,13 @@ pub(crate) fn run(global: &Global, options: &Invoke) -> Result<ExitCode> {
 /// All payloads, read before anything is called; the smoke test's event where none was named.
 fn payloads(function: &Function, options: &Invoke) -> Result<Vec<Vec<u8>>> {
     let mut texts: Vec<(String, Vec<u8>)> = Vec::new();
+    if let [method, target] = &options.request[..] {
+        if !target.starts_with('/') {
+            bail_hint!(format!("say `{method} /{target}`"); "the path `{target}` does not begin with a slash");
+        }
+        let event = http::event(&method.to_uppercase(), target, options.data.as_deref());
+        texts.push(("the request".to_owned(), serde_json::to_vec(&event)?));
+    }
     for text in &options.payload {
         texts.push(("`--payload`".to_owned(), text.clone().into_bytes()));
     }
@@ -121,7 +140,7 @@ fn payloads(function: &Function, options: &Invoke) -> Result<Vec<Vec<u8>>> {
     let checked = texts.into_iter().map(|(what, text)| {
         serde_json::from_slice::<serde::de::IgnoredAny>(&text)
             .with_context(|| format!("{what} is not JSON"))
-            .hint("Lambda takes JSON only; a text is one in double quotes")?;
+            .hint("Lambda takes JSON only; a plain text needs double quotes of its own: `--payload '\"text\"'`")?;
         Ok(text)
     });
     checked.collect()

@@ -34,7 +34,7 @@ impl fmt::Display for Report {
         writeln!(f, "next: `cargo xtask build --function {}`, then commit and `cargo xtask deploy`", self.function)?;
         write!(
             f,
-            "an account's deploy role knows the functions by name: `cargo xtask bootstrap --env NAME`, once, as an administrator"
+            "before deploying to an account, run `cargo xtask bootstrap --env NAME` again as its administrator: the deploy role lists the functions by name"
         )
     }
 }

@@ -59,7 +59,7 @@ fn verify(
     for (member, version) in &canaries {
         let Member { function, lambda_name, .. } = member;
         let measured = aws.measure(lambda_name, &targets.alias, *version, minutes)?;
-        ui::say("verify", &format!("{function}  version {version} in {minutes} min: {measured}"));
+        ui::say("canary", &format!("{function}  version {version} in {minutes} min: {measured}"));
         match judge(&measured, &thresholds) {
             Verdict::Passed => {}
             Verdict::TooFew => few.push(format!("version {version} of `{lambda_name}` cannot be judged: {measured}")),
@@ -70,16 +70,16 @@ fn verify(
         let away = if options.dry_run.dry_run {
             "it would lose its share".to_owned()
         } else {
-            withdraw(aws, targets, &canaries)?
+            format!("its share was taken away: {}", withdraw(aws, targets, &canaries)?)
         };
-        let what = format!("version {version} of `{}` failed as a canary ({away})", member.lambda_name);
+        let what = format!("version {version} of `{}` failed as a canary; {away}", member.lambda_name);
         return Err(anyhow!(reasons).context(what))
-            .hint("the thresholds are `canary` of the environment's file; commit what mends it and deploy that");
+            .hint(format!("commit a fix and run `cargo xtask deploy --weight 10`; the thresholds are `canary` in `terraform/environments/{}.tfvars.json`", environment.name));
     }
     if !few.is_empty() {
         bail_hint!(
-            "wait, or give the canary more traffic with `cargo xtask promote --weight`; the threshold is `canary.min_invocations` of the environment's file";
-            "{} in {minutes} min, but it takes {} invocations", few.join("; "), thresholds.min_invocations.max(1)
+            format!("wait, or give it more traffic with `cargo xtask promote --weight 50`; the least is `canary.min_invocations` in `terraform/environments/{}.tfvars.json`", environment.name);
+            "{} in {minutes} min, fewer than the {} invocations that are needed", few.join("; "), thresholds.min_invocations.max(1)
         );
     }
     Ok(canaries.into_iter().map(|(member, version)| (member.function, version)).collect())

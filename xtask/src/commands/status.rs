@@ -12,6 +12,7 @@ use crate::model::version::Version;
 use crate::project::Project;
 use crate::release::published::read_lambdas;
 use crate::stacks::compare::{applied, by_hand};
+use crate::stacks::gateway::{self, Api};
 use crate::tools::aws::{Aws, FunctionUrl, Published, Storage};
 use crate::tools::git::Git;
 use crate::tools::parallel::side_by_side;
@@ -26,6 +27,8 @@ mod show;
 #[derive(Debug, Serialize)]
 struct Report {
     environment: String,
+    /// Production's gateway, which anybody may call; null where there is none, or its state cannot be read.
+    gateway: Option<Api>,
     functions: Vec<FunctionStatus>,
     /// A sentence for each alias whose functions are not at one release.
     mixed: Vec<String>,
@@ -97,6 +100,7 @@ fn observe(project: &Project, environment: &Environment, aws: &Aws) -> Result<Re
         Ok(Seen { function: function.name.clone(), lambda_name, versions, aliases })
     });
     // Who may not read the state sees what there is all the same.
+    let gateway = gateway::known(environment, aws).unwrap_or_default();
     let drifted = applied(environment, aws).and_then(|lambdas| by_hand(aws, &lambdas)).unwrap_or_default();
     // What is live can be told without a repository.
     let git = Git::open(&project.root).ok();
@@ -113,7 +117,7 @@ fn observe(project: &Project, environment: &Environment, aws: &Aws) -> Result<Re
     let published = published.map(|published| (published.last_modified.as_str(), published.code_size));
     let storage_days_left = days_left_of(published, storage);
     let mixed = mixed(&functions);
-    Ok(Report { environment: environment.name.clone(), functions, mixed, storage, storage_days_left })
+    Ok(Report { environment: environment.name.clone(), gateway, functions, mixed, storage, storage_days_left })
 }
 
 /// The aliases whose functions are at several releases: after `--function`, after a run that did not get to its end, or
@@ -130,7 +134,7 @@ fn mixed(functions: &[FunctionStatus]) -> Vec<String> {
     let mixed = releases.into_iter().filter(|(_, at)| at.iter().any(|(_, release)| *release != at[0].1));
     let sentence = |(alias, at): (&str, Vec<(&str, &str)>)| {
         let at: Vec<_> = at.iter().map(|(function, release)| format!("`{function}` is at {release}")).collect();
-        format!("the set of `{alias}` is mixed: {}", at.join(", "))
+        format!("the functions behind alias `{alias}` are at different releases: {}", at.join(", "))
     };
     mixed.map(sentence).collect()
 }

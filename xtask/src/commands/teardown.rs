@@ -64,7 +64,7 @@ pub(crate) fn run(global: &Global, options: Teardown) -> Result<ExitCode> {
     };
     let production = &project.names.production;
     if branch == production {
-        bail_hint!("production ends with `terraform destroy`, by an administrator"; "`{production}` is production");
+        bail_hint!("`docs/environments.md` says how an administrator takes production down"; "`{production}` is production's branch, which this command never removes");
     }
     let environment = Environment::open(&global.env, &project, Duty::Both)?;
     let (aws, stacks) = (environment.aws()?, Stacks::new(&project, &environment)?);

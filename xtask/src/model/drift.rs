@@ -29,7 +29,7 @@ pub(crate) fn drift(alias: &Alias, there: &BTreeSet<Version>) -> Vec<String> {
     let gone: BTreeSet<_> = before.filter(|version| !there.contains(version)).collect();
     if !gone.is_empty() {
         let gone: Vec<_> = gone.iter().map(Version::to_string).collect();
-        found.push(format!("no way back to {}: deleted", gone.join(", ")));
+        found.push(format!("cannot be rolled back to version {}, which was deleted", gone.join(", ")));
     }
     found
 }
@@ -72,8 +72,8 @@ mod tests {
             (alias(4, "other", &[], 4, &[]), Some("of branch `other`")),
             (alias(4, "main", &[], 5, &[4]), Some("moved by hand from version 5 to 4")),
             (alias(4, "main", &[], 4, &[3, 2, 1]), None),
-            (alias(4, "main", &[], 4, &[2, 3, 1]), Some("no way back to 2:")),
-            (alias(4, "main", &[], 4, &[2, 1]), Some("no way back to 2:")),
+            (alias(4, "main", &[], 4, &[2, 3, 1]), Some("cannot be rolled back to version 2,")),
+            (alias(4, "main", &[], 4, &[2, 1]), Some("cannot be rolled back to version 2,")),
         ];
         for (alias, wanted) in cases {
             let found = drift(&alias, &there);

@@ -189,7 +189,12 @@ impl ElfError {
                 "link it statically: the crate's feature for it is often called `bundled`, `vendored` or `static`; \
                  `cargo tree --edges features` shows whose"
             }
-            _ => "check `[package.metadata.lambda]` of its crate, and what it links",
+            Self::WrongArchitecture { .. } => {
+                "set `architecture` below `[package.metadata.lambda]` of its `Cargo.toml`"
+            }
+            _ => {
+                "it links something that was built for another Linux: build that from source; `cargo tree` lists what it depends on"
+            }
         }
     }
 }

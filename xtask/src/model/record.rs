@@ -279,7 +279,7 @@ impl Record {
         let recorded = record.live().version;
         if recorded != alias.version {
             says.push(format!(
-                "was moved by hand from version {recorded} to {}, which is kept in its record",
+                "was moved by hand from version {recorded} to {}, which its record did not say",
                 alias.version
             ));
             let entry = by_hand(record.live().release.number);

@@ -92,12 +92,12 @@ impl fmt::Display for Refusal {
             Self::Roles([one, other]) => {
                 write!(
                     f,
-                    "the versions have different roles, `{one}` and `{other}`; Lambda splits no traffic between such"
+                    "the versions have different roles, `{one}` and `{other}`, and Lambda does not split traffic between those"
                 )
             }
             Self::DeadLetters([one, other]) => write!(
                 f,
-                "the versions have different dead-letter targets, {one} and {other}; Lambda splits no traffic between such"
+                "the versions have different dead-letter targets, {one} and {other}, and Lambda does not split traffic between those"
             ),
         }
     }
@@ -109,12 +109,14 @@ impl Refusal {
     /// What to type next.
     pub(crate) fn hint(&self) -> String {
         let hint = match self {
-            Self::OtherBranch { .. } => "rename one of the branches, or remove the other one's alias first",
-            Self::Older { .. } | Self::Diverged { .. } => {
-                "merge or pull the newer commit, or say `--allow-older` if this one shall replace it"
+            Self::OtherBranch { .. } => {
+                "rename one of the branches, or run `cargo xtask teardown --branch` with the other one's name"
             }
-            Self::Unknown { .. } => "run `git fetch --unshallow` or `git fetch --all`, or say `--allow-older`",
-            Self::RolledBack { .. } => "commit what mends it, or say `--force` if it shall be live again",
+            Self::Older { .. } | Self::Diverged { .. } => {
+                "merge or pull the newer commit, or add `--allow-older` if this one should replace it"
+            }
+            Self::Unknown { .. } => "run `git fetch --unshallow` or `git fetch --all`, or add `--allow-older`",
+            Self::RolledBack { .. } => "commit a fix, or add `--force` if it should be live again",
             Self::UnderWay(_) => {
                 "`cargo xtask promote` gives it all the traffic, `--weight` another share, `cargo xtask rollback` none"
             }
@@ -122,16 +124,23 @@ impl Refusal {
                 "end it first: `cargo xtask promote` or `cargo xtask rollback`; without `--weight` also `--force` does"
             }
             Self::IsCanary(_) => "end it first: `cargo xtask promote` or `cargo xtask rollback`",
-            Self::NoPrimary | Self::NoAlias => "deploy the branch without `--weight` first",
+            Self::NoPrimary => "deploy the branch without `--weight` first",
+            Self::NoAlias => {
+                "check the branch's name: `cargo xtask status` lists the aliases; a branch has one once it was deployed"
+            }
             Self::NoCanary { .. } => "begin one with `cargo xtask deploy --weight 10`",
             Self::Moved | Self::Overtaken { .. } => {
                 "see `cargo xtask status`, and run this again if it is still wanted"
             }
-            Self::NoRecord => "name the version with `--to`; `cargo xtask status` lists them",
-            Self::NoneBefore { .. } => {
-                "`cargo xtask history` shows the releases; any other version can be named with `--to`"
+            Self::NoRecord => {
+                "name one function and its version, `--function NAME --to VERSION`; `cargo xtask status` lists them"
             }
-            Self::Unpublished { next: Some(next), .. } => return format!("run `cargo xtask rollback --to r{next}`"),
+            Self::NoneBefore { .. } => {
+                "`cargo xtask history` shows the releases; `--function NAME --to VERSION` goes to any other version"
+            }
+            Self::Unpublished { next: Some(next), .. } => {
+                return format!("run this again with `--to r{next}`");
+            }
             Self::WhoseVersion(_) => "name the function with `--function`, or a release: `--to r4`",
             Self::UnknownRelease { .. } => "`cargo xtask history` lists the releases",
             Self::Unpublished { next: None, .. } => "`cargo xtask status` lists the versions that there are",

@@ -169,7 +169,7 @@ impl<'a> Aliased<'a> {
         let step = |action, notes| Step { member: self.member.clone(), action, notes };
         let Some((record, place)) = target else {
             let version = self.alias.version;
-            let note = format!("is younger than that release: it has no version before, and stays at {version}");
+            let note = format!("did not exist at that release, and stays at version {version}");
             return step(Move::Nothing, [self.says.clone(), vec![note]].concat());
         };
         let version = record.line[place].version;

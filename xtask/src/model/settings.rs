@@ -35,6 +35,9 @@ pub(crate) struct Settings {
     /// What `promote --verify` holds a canary to.
     #[serde(default)]
     pub(crate) canary: Thresholds,
+    /// What is another here than the function's module call says.
+    #[serde(default)]
+    pub(crate) functions: BTreeMap<String, OfFunction>,
     /// Versions that `prune` must keep: function to version to what for.
     #[serde(default)]
     pub(crate) pinned_versions: BTreeMap<String, BTreeMap<Version, String>>,
@@ -51,6 +54,37 @@ pub(crate) enum PreviewUrl {
     Iam,
     /// Anybody
     Public,
+}
+
+/// What an environment says of a function.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct OfFunction {
+    /// MB.
+    pub(crate) memory_size: Option<u32>,
+    /// Seconds.
+    pub(crate) timeout: Option<u32>,
+    /// Over those of the module call.
+    pub(crate) environment_variables: BTreeMap<String, String>,
+}
+
+impl OfFunction {
+    /// What Lambda would refuse (<https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>).
+    fn fault(&self) -> Option<String> {
+        let legal = |name: &str| {
+            name.len() > 1
+                && name.starts_with(|c: char| c.is_ascii_alphabetic())
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        };
+        if let Some(memory) = self.memory_size.filter(|memory| !(128..=10240).contains(memory)) {
+            return Some(format!("memory_size {memory} is not 128 to 10240 MB"));
+        }
+        if let Some(timeout) = self.timeout.filter(|timeout| !(1..=900).contains(timeout)) {
+            return Some(format!("timeout {timeout} is not 1 to 900 seconds"));
+        }
+        let illegal = self.environment_variables.keys().find(|name| !legal(name))?;
+        Some(format!("environment variable `{illegal}` is not letters, digits and underscores after a letter"))
+    }
 }
 
 /// Who deploys here.
@@ -111,7 +145,8 @@ impl Settings {
         if settings.account_id.len() != 12 || !settings.account_id.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(Unusable::Malformed(format!("account_id `{}` is not 12 digits", settings.account_id)));
         }
-        Ok(settings)
+        let fault = settings.functions.iter().find_map(|(name, said)| Some(format!("{name}: {}", said.fault()?)));
+        fault.map_or(Ok(settings), |fault| Err(Unusable::Malformed(fault)))
     }
 
     pub(crate) fn admits(&self, branch: &str) -> bool {
@@ -176,6 +211,25 @@ mod tests {
         let canary = Settings::parse(&text).expect("it is good").canary;
         assert_eq!(canary, Thresholds { min_invocations: 7, ..Thresholds::default() });
         assert!(Settings::parse(&text.replace("min_invocations", "minimum")).is_err());
+    }
+
+    #[test]
+    fn functions_have_what_lambda_takes() {
+        let with = |said: &str| {
+            let functions = format!(r#"{{"functions": {{"orders": {said}}},"#);
+            Settings::parse(&filled_in(PROD).replacen('{', &functions, 1)).map(|settings| settings.functions)
+        };
+        let said = with(r#"{"memory_size": 512, "environment_variables": {"LEVEL": "debug"}}"#).expect("it is good");
+        assert_eq!((said["orders"].memory_size, said["orders"].timeout), (Some(512), None));
+        for (bad, why) in [
+            (r#"{"memory_size": 127}"#, "orders: memory_size 127"),
+            (r#"{"timeout": 901}"#, "orders: timeout 901"),
+            (r#"{"environment_variables": {"A-B": ""}}"#, "`A-B`"),
+            (r#"{"memory": 128}"#, "memory"),
+        ] {
+            let refused = with(bad).map_err(|unusable| unusable.to_string()).expect_err(bad);
+            assert!(refused.contains(why), "{bad}: {refused}");
+        }
     }
 
     #[test]

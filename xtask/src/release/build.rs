@@ -1,5 +1,6 @@
 //! The packages of a release, refused here rather than by AWS.
 
+use super::proof::smoke_test;
 use crate::error::{Hint, with_hint};
 use crate::model::compiler::Compiler;
 use crate::model::elf;
@@ -7,14 +8,27 @@ use crate::model::function::Function;
 use crate::model::package::{self, Package};
 use crate::model::traces::trace;
 use crate::project::Project;
+use crate::stacks::role::Role;
 use crate::tools::cargo::{self, Compiled};
 use crate::tools::pinned::Zig;
 use crate::tools::{events, files};
 use anyhow::{Context, Error, Result};
 
+/// Judges what stands beside a function's code. What is wrong with it would else be found once the version is published.
+///
+/// # Errors
+/// Its smoke test or policy is not understood, or this machine cannot compile it.
+pub(crate) fn judge(project: &Project, function: &Function) -> Result<()> {
+    smoke_test(function)?;
+    Role::of(function)?;
+    cargo::require_compiler(&project.root, function)
+}
+
 /// Builds the functions one after the other: cargo uses all cores for each.
 pub(crate) fn build<'a>(project: &Project, functions: impl Iterator<Item = &'a Function>) -> Result<Vec<Package>> {
-    build_with(project, &Zig::install(&project.target)?, functions)
+    let functions: Vec<_> = functions.collect();
+    functions.iter().try_for_each(|function| judge(project, function))?;
+    build_with(project, &Zig::install(&project.target)?, functions.into_iter())
 }
 
 /// The same with a linker that is installed already.
@@ -39,7 +53,7 @@ fn build_one(project: &Project, function: &Function, zig: &Zig, compiler: &Compi
     let folders: Vec<_> = folders.iter().filter_map(|folder| folder.to_str()).collect();
     if let Some(trace) = trace(&bytes, &folders) {
         events::warn(
-            &format!("`{name}` tells of this machine, and has other bytes on another: `{trace}`"),
+            &format!("`{name}` contains a path of this machine, so another machine makes other bytes of it: `{trace}`"),
             "look for `env!(\"CARGO_MANIFEST_DIR\")` and the like; `include_str!` takes in what is needed at run time",
         );
     }

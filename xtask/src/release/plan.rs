@@ -71,15 +71,26 @@ impl Plan {
     /// The release of versions that were proved.
     pub(crate) fn release(aws: &Aws, source: &Source, proved: &[Proved]) -> Result<Self> {
         let versions = proved.iter().map(|p| (p.function().to_owned(), p.lambda_name().to_owned(), p.version()));
-        Self::decided(aws, source, versions.collect())
+        Self::decided(aws, source, versions.collect(), &published)
     }
 
-    /// The same of versions that nobody has proved yet: to be shown, never to be executed.
-    pub(crate) fn foreseen(aws: &Aws, source: &Source, versions: Vec<(String, String, Version)>) -> Result<Vec<Moved>> {
-        Ok(Self::decided(aws, source, versions)?.foresee())
+    /// The same of versions that nobody has proved yet: to be shown, never to be executed. `next` tells what the one of a
+    /// function will have that is still to be published.
+    pub(crate) fn foreseen(
+        aws: &Aws,
+        source: &Source,
+        versions: Vec<(String, String, Version)>,
+        next: &Next<'_>,
+    ) -> Result<Vec<Moved>> {
+        Ok(Self::decided(aws, source, versions, next)?.foresee())
     }
 
-    pub(super) fn decided(aws: &Aws, source: &Source, wanted: Vec<(String, String, Version)>) -> Result<Self> {
+    pub(super) fn decided(
+        aws: &Aws,
+        source: &Source,
+        wanted: Vec<(String, String, Version)>,
+        next: &Next<'_>,
+    ) -> Result<Self> {
         let alias = source.alias().to_string();
         let targets = Targets {
             branch: source.release.branch.clone(),
@@ -94,7 +105,7 @@ impl Plan {
         let (context, steps) = decided.map_err(|refused| refusal(&alias, &refused))?;
         // The versions themselves are proved; whether Lambda would split traffic with the primary is another matter.
         if source.release.share.is_some() {
-            may_share(aws, &alias, &steps)?;
+            may_share(aws, &alias, &steps, next)?;
         }
         Ok(Self { alias, steps, lost_race: LostRace::DecideAgain { context, versions } })
     }
@@ -120,7 +131,7 @@ impl Plan {
         let judged = |member: &Member| judged.get(&member.function).copied();
         let steps = promote(&members, &targets.branch, share, &judged);
         let steps = steps.map_err(|refused| refusal(&targets.alias, &refused))?;
-        may_share(aws, &targets.alias, &steps)?;
+        may_share(aws, &targets.alias, &steps, &published)?;
         Ok(Self { alias: targets.alias.clone(), steps, lost_race: LostRace::Refuse })
     }
 
@@ -128,6 +139,14 @@ impl Plan {
     pub(crate) fn foresee(&self) -> Vec<Moved> {
         self.steps.iter().filter_map(|step| Moved::of(&self.alias, step)).collect()
     }
+}
+
+/// What the next version of a function will have.
+type Next<'a> = dyn Fn(&str) -> Result<Option<Frozen>> + Sync + 'a;
+
+/// Where all versions are published already.
+pub(super) fn published(_: &str) -> Result<Option<Frozen>> {
+    Ok(None)
 }
 
 enum Stop {
@@ -151,11 +170,14 @@ impl Stop {
 }
 
 /// Whether Lambda would split the traffic as the steps want it.
-fn may_share(aws: &Aws, alias: &str, steps: &[Step]) -> Result<()> {
+fn may_share(aws: &Aws, alias: &str, steps: &[Step], next: &Next<'_>) -> Result<()> {
     let split = |step: &&Step| matches!(&step.action, Move::Update(update) if update.split.is_some());
     let split: Vec<_> = steps.iter().filter(split).collect();
     let checked = side_by_side(&split, |step| {
         let look = |version| -> Result<Option<Frozen>, Stop> {
+            if version == Version::NEXT {
+                return next(&step.member.function).map_err(Stop::Failed);
+            }
             let found = aws.version(&step.member.lambda_name, version).map_err(Stop::Failed)?;
             Ok(found.map(|found| Frozen { role: found.content.role_arn, dead_letters: found.dead_letters }))
         };

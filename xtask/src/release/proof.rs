@@ -128,12 +128,13 @@ fn active(aws: &Aws, name: &str, version: Version, smoke: &Smoke) -> Result<Stri
     }
 }
 
-fn smoke_test(function: &Function) -> Result<Smoke> {
+/// What a function is asked once it is published, and what it has to answer.
+pub(super) fn smoke_test(function: &Function) -> Result<Smoke> {
     let path = function.folder.join("smoke.json");
     let shown = path.display();
     let text = fs::read(&path)
         .with_context(|| format!("cannot read `{shown}`"))
-        .hint("write an event and the expected answer there, as `api-backend/smoke.json` does")?;
+        .hint("write an event and the expected answer there, in the form {\"event\": …, \"expect\": {\"status\": 200, \"body\": …}}")?;
     serde_json::from_slice(&text)
         .with_context(|| format!("`{shown}` is not a smoke test"))
         .hint("it has the form {\"event\": …, \"expect\": {\"status\": 200, \"body\": …}}")
@@ -146,5 +147,5 @@ fn answers(aws: &Aws, smoke: &Smoke, function: &Function, name: &str, version: V
         .expect
         .judge(&answer)
         .map_err(|reason| anyhow!(reason).context(format!("version {version} of `{name}` failed its smoke test")))
-        .hint(format!("no alias was moved; mend the function, or `{shown}`, and run this again"))
+        .hint(format!("no alias was moved; fix the function or `{shown}`, then run `cargo xtask deploy`; `cargo xtask logs --function {} --version {version}` shows what it wrote", function.name))
 }

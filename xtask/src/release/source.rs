@@ -84,7 +84,7 @@ fn named(global: &Global) -> Option<(&'static str, String)> {
 fn meant(by: &str, name: &str, git: Option<&Git>) -> Result<String> {
     let remotes = git.map_or_else(|| vec!["origin".to_owned()], Git::remotes);
     branch::meant(name, &remotes, |name| git.is_some_and(|git| git.has_branch(name)))
-        .with_context(|| format!("`{by}` is of no use"))
+        .with_context(|| format!("`{by}` does not name a branch"))
         .hint("name the branch with `--branch`, as in `--branch main`")
 }
 

@@ -58,7 +58,7 @@ fn partly(done: &[Moved], failed: Vec<(&Step, anyhow::Error)>, all: usize) -> an
     let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
     let hint = hint_of(&first).unwrap_or_else(|| "run this again: it goes on with those that are left".to_owned());
     with_hint(
-        first.context(format!("not all aliases are where they should be; there: {there}; not there: {names}")),
+        first.context(format!("not all aliases are where this run wants them; done: {there}; not done: {names}")),
         hint,
     )
 }
@@ -83,6 +83,10 @@ fn swap(aws: &Aws, plan: &Plan, step: &Step, relation: &dyn Fn(&str) -> Relation
         }
         step = again(plan, &step, current, relation)?;
         std::thread::sleep(Duration::from_millis(10 * u64::from(round)));
+    }
+    if matches!(step.action, Move::Create { .. }) {
+        return Err(anyhow!("alias `{alias}` of `{lambda}` exists, says AWS, and yet it cannot be read"))
+            .hint("an emulator may mistake the name (`docs/emulators.md`): give the branch another one");
     }
     Err(anyhow!("alias `{alias}` of `{lambda}` was moved by others {ROUNDS} times while this run tried to"))
         .hint("find out what else deploys this branch, and run this again")

@@ -1,13 +1,16 @@
 //! The bootstrap: what an account needs once before anything can be deployed to it.
 
-use super::{Due, Held, Plan, Stack, Stacks, Why};
+use super::{Due, Stack, Stacks, Why};
 use crate::environment;
 use crate::error::bail_hint;
 use crate::model::duty;
-use crate::tools::terraform::Destroyable;
+use crate::tools::terraform::{Change, Destroyable, Foreseen};
 use crate::tools::{events, files};
 use anyhow::Result;
+use serde::Serialize;
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
@@ -22,6 +25,31 @@ pub(crate) struct Bootstrap<'a> {
     stack: Stack<'a>,
 }
 
+/// What an account has once it is prepared, and what that takes.
+#[derive(Debug, Serialize)]
+pub(crate) struct Preparation {
+    environment: String,
+    state_bucket: String,
+    makes_bucket: bool,
+    /// Of the roles that CircleCI assumes, by what each is for.
+    deploy_role_arns: BTreeMap<&'static str, String>,
+    permissions_boundary: String,
+    /// Null where nobody can say before the bucket is there.
+    changes: Option<Vec<Change>>,
+}
+
+impl fmt::Display for Preparation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "state bucket          {}", self.state_bucket)?;
+        for (duty, arn) in &self.deploy_role_arns {
+            writeln!(f, "{:<22}{arn}", format!("role to {duty}"))?;
+        }
+        writeln!(f, "permissions boundary  {}", self.permissions_boundary)?;
+        let changes = self.changes.as_deref().unwrap_or_default();
+        changes.iter().try_for_each(|Change { address, action }| writeln!(f, "{action:<20}  {address}"))
+    }
+}
+
 impl<'a> Bootstrap<'a> {
     pub(crate) fn new(stacks: &'a Stacks<'a>) -> Result<Self> {
         Ok(Self { stacks, stack: stack(stacks)? })
@@ -34,6 +62,7 @@ impl<'a> Bootstrap<'a> {
     pub(crate) fn due(&self) -> Result<Option<Due>> {
         let environment = self.stacks.environment;
         if environment.is_local() {
+            self.require_same_project()?;
             let why = match fs::read_to_string(self.stamp()) {
                 Err(_) => Why::New,
                 Ok(found) if found == self.applied() => return Ok(None),
@@ -45,39 +74,76 @@ impl<'a> Bootstrap<'a> {
         if !environment.aws()?.has_bucket(&environment.bucket())? {
             bail_hint!(
                 format!("run `cargo xtask bootstrap --env {}` once, as an administrator of the account", environment.name);
-                "account {} is not prepared: these credentials reach no bucket `{}`", environment.account(), environment.bucket()
+                "account {} is not prepared: there is no bucket `{}`", environment.account(), environment.bucket()
             );
         }
         Ok(None)
     }
 
-    /// Does on the local AWS what there is to do, unasked.
-    pub(crate) fn ensure(&self) -> Result<()> {
-        if self.due()?.is_none() {
+    /// What the local AWS has is named after the project, and of another name it would be another project's.
+    fn require_same_project(&self) -> Result<()> {
+        let environment = self.stacks.environment;
+        let Ok(stamp) = fs::read_to_string(self.stamp()) else { return Ok(()) };
+        let (Some(before), now) = (stamp.lines().nth(1), &environment.project) else { return Ok(()) };
+        // After `local reset` the stamp is all that is left.
+        if before == now || environment.aws()?.object(&environment.bucket(), &self.stack.state.key)?.is_none() {
             return Ok(());
         }
-        self.apply_stack()?;
-        files::write(&self.stamp(), self.applied().as_bytes())
+        bail_hint!(
+            "run `cargo xtask local reset`, which wipes the local AWS, and then this again";
+            "the local AWS holds project `{before}`, which is called `{now}` now"
+        );
     }
 
-    /// What Terraform would change.
-    pub(crate) fn plan(&self) -> Result<Plan> {
+    /// Does on the local AWS what there is to do, unasked, and tells what that was.
+    pub(crate) fn ensure(&self) -> Result<Option<Due>> {
+        let due = self.due()?;
+        if due.is_some() {
+            self.apply_stack()?;
+            files::write(&self.stamp(), self.applied().as_bytes())?;
+        }
+        Ok(due)
+    }
+
+    /// What [`Bootstrap::apply`] would change, and Terraform's own words for it. Before there is a bucket for its state,
+    /// Terraform cannot say.
+    pub(crate) fn plan(&self) -> Result<(Preparation, String)> {
         let bucket = self.stacks.environment.bucket();
         if self.stacks.environment.aws()?.has_bucket(&bucket)? {
-            return self.stack.plan();
+            let Foreseen { changes, text, .. } = self.stack.state.plan(&self.stack.variables)?;
+            return Ok((self.preparation(false, Some(changes)), text));
         }
-        Ok(Plan { changes: true, plan: format!("make bucket `{bucket}`, then all that `{FOLDER}` describes") })
+        let text = format!("make bucket `{bucket}`, then all that `{FOLDER}` describes");
+        Ok((self.preparation(true, None), text))
     }
 
     /// Makes it, or finds it as it should be.
-    pub(crate) fn apply(&self) -> Result<Held> {
-        self.stacks.environment.aws()?.make_bucket(&self.stacks.environment.bucket())?;
-        self.apply_stack()
+    pub(crate) fn apply(&self) -> Result<Preparation> {
+        let (aws, bucket) = (self.stacks.environment.aws()?, self.stacks.environment.bucket());
+        let makes_bucket = !aws.has_bucket(&bucket)?;
+        if makes_bucket {
+            aws.make_bucket(&bucket)?;
+        }
+        Ok(self.preparation(makes_bucket, Some(self.apply_stack()?)))
     }
 
-    fn apply_stack(&self) -> Result<Held> {
+    fn apply_stack(&self) -> Result<Vec<Change>> {
         let environment = self.stacks.environment;
-        events::step_with("bootstrap", || self.stack.apply(), |_| environment::described(environment))
+        let described = |_: &_| environment::described(environment);
+        events::step_with("bootstrap", || self.stack.apply_telling(), described).map(|(_, changes)| changes)
+    }
+
+    fn preparation(&self, makes_bucket: bool, changes: Option<Vec<Change>>) -> Preparation {
+        let environment = self.stacks.environment;
+        let roles = duty::roles(&environment.deploy_role(), environment.settings.gate).into_iter();
+        Preparation {
+            environment: environment.name.clone(),
+            state_bucket: environment.bucket(),
+            makes_bucket,
+            deploy_role_arns: roles.map(|(duty, role)| (duty, self.stacks.iam(&format!("role/{role}")))).collect(),
+            permissions_boundary: self.stacks.boundary(),
+            changes,
+        }
     }
 
     fn stamp(&self) -> PathBuf {
@@ -87,7 +153,8 @@ impl<'a> Bootstrap<'a> {
     /// What the stamp says. What a local AWS had not saved is gone when it is killed, so each start of it is looked at
     /// once.
     fn applied(&self) -> String {
-        format!("{} {}", self.stack.digest(), self.stacks.environment.incarnation())
+        let environment = self.stacks.environment;
+        format!("{} {}\n{}", self.stack.digest(), environment.incarnation(), environment.project)
     }
 }
 

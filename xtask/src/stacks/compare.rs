@@ -1,14 +1,13 @@
 //! What is published, compared with what was applied: AWS may have refused a part of it, and a person may have changed it
 //! by hand since.
 
+use super::Held;
 use super::lambdas::{Lambda, Lambdas};
 use crate::environment::Environment;
 use crate::model::content::Content;
 use crate::tools::aws::Aws;
 use crate::tools::parallel::side_by_side;
-use crate::tools::terraform::Snapshot;
 use anyhow::Result;
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -73,7 +72,7 @@ pub(crate) fn by_hand(aws: &Aws, lambdas: &Lambdas) -> Result<BTreeMap<String, V
     for ((function, lambda), newest) in listed.into_iter().zip(newest.into_iter().collect::<Result<Vec<_>>>()?) {
         if let Some(newest) = newest.filter(|newest| newest.version > lambda.lambda_version) {
             let (version, at) = (newest.version, newest.last_modified);
-            let sentence = format!("version {version} of `{function}` was published {at} by nobody's deploy");
+            let sentence = format!("version {version} of `{function}` was published {at}, but not by a deploy");
             found.entry(function.clone()).or_default().push(sentence);
         }
     }
@@ -82,8 +81,6 @@ pub(crate) fn by_hand(aws: &Aws, lambdas: &Lambdas) -> Result<BTreeMap<String, V
 
 /// What the state tells of the functions, read where it lies: nothing where there is none, or it is of another format.
 pub(crate) fn applied(environment: &Environment, aws: &Aws) -> Result<Lambdas> {
-    let text = aws.object(&environment.bucket(), "functions.tfstate")?;
-    let snapshot = text.as_deref().and_then(Snapshot::read);
-    let lambdas = snapshot.and_then(|mut snapshot| snapshot.outputs.remove("lambdas"));
-    Ok(lambdas.map(|output| Lambdas::deserialize(output.value)).transpose()?.unwrap_or_default())
+    let held = Held::known(environment, aws, "functions.tfstate")?;
+    Ok(held.map_or(Ok(None), |held| held.output("lambdas"))?.unwrap_or_default())
 }

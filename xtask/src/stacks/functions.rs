@@ -8,11 +8,14 @@ use crate::error::bail_hint;
 use crate::model::content::Content;
 use crate::model::function::Function;
 use crate::model::package::{Package, sha256};
+use crate::model::promote::Frozen;
+use crate::model::settings::OfFunction;
+use crate::tools::parallel::side_by_side;
 use crate::tools::terraform::Sources;
 use crate::tools::{events, files};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -68,9 +71,24 @@ impl<'a> Functions<'a> {
         let stack = stack(stacks, packages, &roles)?;
         let lambdas: Lambdas = before.output("lambdas")?.unwrap_or_default();
         let mut functions = Self { stacks, stack, roles, packages, due: None, before, lambdas };
+        if !refresh && functions.take_earlier()? {
+            return Ok(functions);
+        }
         let why = functions.stack.why(&functions.before, refresh, || functions.found())?;
         functions.due = why.map(|why| functions.stack.since(why));
         Ok(functions)
+    }
+
+    /// Goes by what an earlier apply of the very same left, where another branch has applied since and the versions are
+    /// still what they were: publishing them again would only give them other numbers.
+    fn take_earlier(&mut self) -> Result<bool> {
+        let Some(earlier) = self.before.earlier(self.stack.digest()) else { return Ok(false) };
+        let lambdas = self.entries(&earlier)?;
+        if !self.wrong(&lambdas, false)?.is_empty() {
+            return Ok(false);
+        }
+        (self.before, self.lambdas) = (earlier, lambdas);
+        Ok(true)
     }
 
     /// Whether the state is of these very packages, and AWS has what it tells of.
@@ -92,6 +110,29 @@ impl<'a> Functions<'a> {
     fn has(&self, role: &Role) -> bool {
         let arn = role.arn(self.stacks);
         self.lambdas.values().any(|lambda| lambda.role_arn == arn)
+    }
+
+    /// The functions that an apply would publish a version of: what Terraform would make or change, and what is something
+    /// else than was applied, for which Terraform has no eye.
+    pub(crate) fn foresee(&self) -> Result<BTreeSet<String>> {
+        if self.is_current() {
+            return Ok(BTreeSet::new());
+        }
+        let changes = events::quietly("plan", || self.stack.state.plan(&self.stack.variables))?.changes;
+        let changed = |function: &&Function| {
+            let (address, _) = in_state(function);
+            changes.iter().any(|change| change.address == address)
+        };
+        let changed = self.stacks.project.functions.iter().filter(changed).map(|function| function.name.clone());
+        let wrong = self.wrong(&self.lambdas, true)?.into_iter().map(|wrong| wrong.function);
+        Ok(changed.chain(wrong).collect())
+    }
+
+    /// What a function's next version will have, as far as it is known before it is published.
+    pub(crate) fn next(&self, function: &str) -> Result<Option<Frozen>> {
+        let Some(role) = self.roles.iter().find(|role| role.function == function) else { return Ok(None) };
+        let latest = self.stacks.aws.latest(function)?;
+        Ok(latest.map(|latest| Frozen { role: role.arn(self.stacks), dead_letters: latest.dead_letters }))
     }
 
     /// What Terraform would change about them.
@@ -119,10 +160,18 @@ impl<'a> Functions<'a> {
         // Terraform reads them by their names: they stay what this run has built until it is done.
         let _lock = self.stacks.project.lock_packages()?;
         self.packages.iter().try_for_each(is_as_built)?;
-        let new_roles = self.missing_roles().map(|role| role.function.clone()).collect();
-        for role in self.missing_roles() {
-            events::step_with("role", || role.stack(self.stacks)?.apply(), |_| role.name.clone())?;
+        let roles: Vec<_> = self.missing_roles().collect();
+        let make = |role: &&Role| {
+            let make = || role.stack(self.stacks)?.apply().map(drop);
+            events::step_with("role", make, |()| role.name.clone())
+        };
+        // The first one has the provider installed, which two at once would do into each other's way
+        // (<https://developer.hashicorp.com/terraform/cli/config/config-file#provider-plugin-cache>).
+        if let Some((first, others)) = roles.split_first() {
+            make(first)?;
+            side_by_side(others, make).into_iter().collect::<Result<()>>()?;
         }
+        let new_roles = roles.into_iter().map(|role| role.function.clone()).collect();
         let environment = &self.stacks.environment.name;
         let described = |_: &Held| format!("Terraform {}, environment `{environment}`", self.stacks.program.version);
         let after = events::step_with("apply", || self.stack.apply(), described)?;
@@ -223,19 +272,34 @@ fn stack<'a>(stacks: &'a Stacks<'_>, packages: &[Package], roles: &[Role]) -> Re
     let package = |package: &Package| {
         // Relative, as a changed path alone would publish a version on every other machine.
         let path = package.path.strip_prefix(&stacks.project.root).unwrap_or(&package.path);
-        json!({"path": Path::new("..").join(path), "sha256_base64": package.digest.base64})
+        let (digest, architecture) = (&package.digest.base64, package.architecture);
+        json!({"path": Path::new("..").join(path), "sha256_base64": digest, "architecture": architecture})
     };
     let packages: BTreeMap<_, Value> = packages.iter().map(|built| (&built.function, package(built))).collect();
     let roles: BTreeMap<_, _> = roles.iter().map(|role| (&role.function, role.arn(stacks))).collect();
     let mut variables = stacks.variables();
     variables["roles"] = json!(roles);
     variables["packages"] = json!(packages);
+    variables["settings"] = json!(settings(stacks)?);
     let adoptable = stacks.project.functions.iter().flat_map(|function| {
         let (name, module) = (&function.name, function.module());
         [in_state(function), (format!("module.{module}.aws_cloudwatch_log_group.this"), format!("/aws/lambda/{name}"))]
     });
     let state = stacks.state(FOLDER, "functions");
     Ok(Stack::new(stacks, "functions", state, variables, &OTHERS)?.sealed().adopting(adoptable))
+}
+
+/// What the environment says of each function.
+fn settings(stacks: &Stacks<'_>) -> Result<BTreeMap<String, OfFunction>> {
+    let said = &stacks.environment.settings.functions;
+    let names: Vec<_> = stacks.project.functions.iter().map(|function| function.name.as_str()).collect();
+    if let Some(unknown) = said.keys().find(|name| !names.contains(&name.as_str())) {
+        bail_hint!(
+            format!("look at `functions` in its file in `terraform/environments/`; the functions are: {}", names.join(", "));
+            "environment `{}` says something of `{unknown}`, which is no function", stacks.environment.name
+        );
+    }
+    Ok(names.into_iter().map(|name| (name.to_owned(), said.get(name).cloned().unwrap_or_default())).collect())
 }
 
 fn in_state(function: &Function) -> (String, String) {
@@ -246,7 +310,7 @@ fn is_as_built(package: &Package) -> Result<()> {
     let path = &package.path;
     let found = fs::read(path).with_context(|| format!("cannot read the package `{}`", path.display()))?;
     if sha256(&found) != package.digest {
-        bail_hint!("run this again, and one at a time where the source changes"; "another run has built `{}` anew", path.display());
+        bail_hint!("run this again; do not change the source while a run is under way"; "another run has rebuilt `{}` meanwhile", path.display());
     }
     Ok(())
 }
@@ -260,7 +324,7 @@ fn require_entry(function: &Function, sources: &Sources) -> Result<()> {
     }
     let file = format!("terraform/{}.tf", function.module());
     bail_hint!(
-        format!("write `{file}` after the model of another function's, and its line in `terraform/outputs.tf`");
-        "the crate `{name}` is a function, but Terraform has no entry for it"
+        format!("write `{file}` like another function's file, and its line in `terraform/outputs.tf`");
+        "function `{name}` is not in Terraform: no file in `terraform/` says `{entry}`"
     );
 }

@@ -6,6 +6,8 @@ use crate::environment::Environment;
 use crate::error::bail_hint;
 use crate::model::alias::AliasName;
 use crate::model::function::Function;
+use crate::model::route;
+use crate::tools::aws::Aws;
 use crate::tools::cargo::Names;
 use crate::tools::events;
 use anyhow::{Context, Result};
@@ -18,11 +20,22 @@ const FOLDER: &str = "terraform/gateway";
 
 /// Where production answers.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Url {
+pub(crate) struct Api {
+    /// Ends with a slash.
     pub(crate) url: String,
+    /// The key of a route that leads to a function, by the function's name. A function may have none.
+    routes: BTreeMap<String, String>,
 }
 
-impl fmt::Display for Url {
+impl Api {
+    /// Where a function answers.
+    pub(crate) fn of(&self, function: &str) -> Option<String> {
+        let path = route::path(self.routes.get(function)?)?;
+        Some(format!("{}{path}", self.url.trim_end_matches('/')))
+    }
+}
+
+impl fmt::Display for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.url.fmt(f)
     }
@@ -34,7 +47,7 @@ pub(crate) struct Gateway<'a> {
     stacks: &'a Stacks<'a>,
     stack: Stack<'a>,
     due: Option<Due>,
-    before: Option<Url>,
+    before: Option<Api>,
     lambdas: &'a Lambdas,
 }
 
@@ -57,11 +70,11 @@ pub(crate) fn plan(stacks: &Stacks<'_>, lambdas: &Lambdas) -> Result<Plan> {
 impl<'a> Gateway<'a> {
     pub(crate) fn observe(stacks: &'a Stacks<'a>, lambdas: &'a Lambdas, before: &Held, refresh: bool) -> Result<Self> {
         let stack = stack(stacks, lambdas)?;
-        let api = before.output::<String>("api_id")?;
-        let is_there = || api.map_or(Ok(false), |id| stacks.aws.has_api(&id));
+        let id = before.output::<String>("api_id")?;
+        let is_there = || id.map_or(Ok(false), |id| stacks.aws.has_api(&id));
         let why = stack.why(before, refresh, || Ok((!is_there()?).then_some(Why::Missing)))?;
         let due = why.map(|why| stack.since(why));
-        Ok(Self { stacks, stack, due, before: url(before, stacks.environment)?, lambdas })
+        Ok(Self { stacks, stack, due, before: api(before, stacks.environment)?, lambdas })
     }
 
     /// What there will be to do once the functions are published. Their ARNs are known before, but for new functions.
@@ -74,6 +87,11 @@ impl<'a> Gateway<'a> {
     /// What an apply would do; `None` where nothing has changed.
     pub(crate) fn due(&self) -> Option<&Due> {
         self.due.as_ref()
+    }
+
+    /// Where it answers as it is.
+    pub(crate) fn before(&self) -> Option<&Api> {
+        self.before.as_ref()
     }
 
     /// The alias that it invokes has to exist.
@@ -91,20 +109,25 @@ impl<'a> Gateway<'a> {
     }
 
     /// Applies it, unless nothing has changed.
-    pub(crate) fn apply(&self) -> Result<Url> {
-        if let (None, Some(url)) = (&self.due, &self.before) {
-            events::say("gateway", &format!("{url}  nothing has changed"));
-            return Ok(url.clone());
+    pub(crate) fn apply(&self) -> Result<Api> {
+        if let (None, Some(api)) = (&self.due, &self.before) {
+            events::say("gateway", &format!("{api}  nothing has changed"));
+            return Ok(api.clone());
         }
         self.require_aliases()?;
         events::step("gateway", || {
-            url(&self.stack.apply()?, self.stacks.environment)?.context("the gateway's state has no `url`")
+            api(&self.stack.apply()?, self.stacks.environment)?.context("the gateway's state has no `url`")
         })
     }
 }
 
-/// Where it is reached by what the state holds.
-fn url(held: &Held, environment: &Environment) -> Result<Option<Url>> {
+/// Where production answers by what the state holds: `None` where there is no gateway, or the state is of another format.
+pub(crate) fn known(environment: &Environment, aws: &Aws) -> Result<Option<Api>> {
+    let held = Held::known(environment, aws, "gateway.tfstate")?;
+    held.map_or(Ok(None), |held| api(&held, environment))
+}
+
+fn api(held: &Held, environment: &Environment) -> Result<Option<Api>> {
     let (Some(url), Some(id)) = (held.output::<String>("url")?, held.output::<String>("api_id")?) else {
         return Ok(None);
     };
@@ -113,7 +136,7 @@ fn url(held: &Held, environment: &Environment) -> Result<Option<Url>> {
         let port = endpoint.trim_end_matches('/').rsplit_once(':')?.1.to_owned();
         Some(format!("http://{id}.execute-api.localhost:{port}/"))
     });
-    Ok(Some(Url { url: emulated.unwrap_or(url) }))
+    Ok(Some(Api { url: emulated.unwrap_or(url), routes: held.output("routes")?.unwrap_or_default() }))
 }
 
 fn stack<'a>(stacks: &'a Stacks<'_>, lambdas: &Lambdas) -> Result<Stack<'a>> {

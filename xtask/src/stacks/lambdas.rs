@@ -25,10 +25,9 @@ pub(crate) type Lambdas = BTreeMap<String, Lambda>;
 
 /// The entry of a function.
 pub(crate) fn lambda<'a>(lambdas: &'a Lambdas, function: &str) -> Result<&'a Lambda> {
-    lambdas
-        .get(function)
-        .with_context(|| format!("Terraform's output `lambdas` has no entry `{function}`"))
-        .hint("add it to the output `lambdas` in `terraform/outputs.tf`")
+    lambdas.get(function).with_context(|| format!("Terraform's output `lambdas` has no entry `{function}`")).hint(
+        "add it to the output `lambdas` in `terraform/outputs.tf` if it is not there, then run `cargo xtask apply`",
+    )
 }
 
 impl Lambda {

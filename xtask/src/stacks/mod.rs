@@ -9,12 +9,15 @@ pub(crate) mod lambdas;
 pub(crate) mod role;
 
 use crate::environment::Environment;
+use crate::error::Hint;
 use crate::model::package::sha256;
 use crate::model::partition::Partition;
 use crate::project::Project;
 use crate::tools::aws::Aws;
 use crate::tools::events;
-use crate::tools::terraform::{Destroyable, Output, Outputs, Place, Program, Snapshot, Sources, State};
+use crate::tools::terraform::{
+    Applied, Change, Destroyable, Foreseen, Output, Outputs, Place, Program, Snapshot, Sources, State,
+};
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -54,7 +57,19 @@ pub(crate) struct Held {
     outputs: Outputs,
     /// The digest of what it was made from, where all of that was applied.
     digest: Option<String>,
+    /// What was applied before.
+    earlier: Vec<Earlier>,
 }
+
+/// What a whole apply left: branches share a state, and the versions of one are still there when another has applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Earlier {
+    digest: String,
+    outputs: Outputs,
+}
+
+/// So many applies are remembered.
+const REMEMBERED: usize = 30;
 
 /// What lies beside a state once all of an apply was done. Terraform saves a state also when a part of the apply has
 /// failed, its outputs with it; of such a state nothing is said here, as it is another one.
@@ -63,6 +78,9 @@ struct Whole {
     digest: String,
     lineage: String,
     serial: u64,
+    /// This and those before, the last one first.
+    #[serde(default)]
+    earlier: Vec<Earlier>,
 }
 
 /// A stack that is to be applied.
@@ -209,21 +227,29 @@ impl<'a> Stack<'a> {
     }
 
     pub(crate) fn plan(&self) -> Result<Plan> {
-        let (changes, plan) = self.state.plan(&self.variables)?;
-        Ok(Plan { changes, plan })
+        let Foreseen { differs, text, .. } = self.state.plan(&self.variables)?;
+        Ok(Plan { changes: differs, plan: text })
     }
 
     /// Applies it, and gives what this very apply left, also where others apply at the same time.
     pub(crate) fn apply(&self) -> Result<Held> {
-        let outputs = self.state.apply(&self.variables, &self.adoptable, &self.destroyable)?;
-        let held = Held { outputs, digest: Some(self.digest.clone()) };
+        self.apply_telling().map(|(held, _)| held)
+    }
+
+    /// The same, and what it has changed.
+    fn apply_telling(&self) -> Result<(Held, Vec<Change>)> {
+        let Applied { outputs, changes } = self.state.apply(&self.variables, &self.adoptable, &self.destroyable)?;
+        let held = Held { outputs, digest: Some(self.digest.clone()), earlier: Vec::new() };
         if self.sealed
             && let Err(error) = self.was_whole(&held)
         {
-            let told = format!("the next run will apply again: {error:#}");
-            events::warn(&told, "where AWS forbids it, run `cargo xtask bootstrap` for this environment once more");
+            let told = format!("this apply could not be recorded, so the next run applies again: {error:#}");
+            events::warn(
+                &told,
+                "where AWS denies it, run `cargo xtask bootstrap` for this environment again, as an administrator",
+            );
         }
-        Ok(held)
+        Ok((held, changes))
     }
 
     /// Writes down that all was applied, unless somebody else has applied since.
@@ -234,7 +260,15 @@ impl<'a> Stack<'a> {
         if !snapshot.outputs.iter().filter(is_told).eq(held.outputs.iter().filter(is_told)) {
             return Ok(());
         }
-        let whole = Whole { digest: self.digest.clone(), lineage: snapshot.lineage, serial: snapshot.serial };
+        let digest = self.digest.clone();
+        let outputs =
+            held.outputs.iter().filter(is_told).map(|(name, output)| (name.clone(), output.clone())).collect();
+        let mut earlier =
+            Whole::read(self.aws.object(bucket, &beside(key))?).map_or_else(Vec::new, |whole| whole.earlier);
+        earlier.retain(|earlier| earlier.digest != digest);
+        earlier.insert(0, Earlier { digest: digest.clone(), outputs });
+        earlier.truncate(REMEMBERED);
+        let whole = Whole { digest, lineage: snapshot.lineage, serial: snapshot.serial, earlier };
         self.aws.put_object(bucket, &beside(key), &serde_json::to_string(&whole)?)
     }
 
@@ -254,6 +288,13 @@ fn is_told((_, output): &(&String, &Output)) -> bool {
     !output.sensitive
 }
 
+impl Whole {
+    /// `None` where nobody has written it, or not in this form.
+    fn read(object: Option<String>) -> Option<Self> {
+        serde_json::from_str(&object?).ok()
+    }
+}
+
 /// Where the word lies that all of a state was applied.
 fn beside(key: &str) -> String {
     format!("{}.applied", key.trim_end_matches(".tfstate"))
@@ -268,16 +309,31 @@ impl Held {
         let Some(text) = stacks.aws.object(&state.place.bucket, &state.key)? else { return Ok(Self::default()) };
         let Some(snapshot) = Snapshot::read(&text) else {
             let outputs = events::quietly("state", || state.outputs())?;
-            return Ok(Self { outputs, digest: None });
+            return Ok(Self { outputs, ..Self::default() });
         };
-        let whole = whole.and_then(|whole| serde_json::from_str::<Whole>(&whole).ok());
-        let is_of_it = |whole: &Whole| (&whole.lineage, whole.serial) == (&snapshot.lineage, snapshot.serial);
-        Ok(Self { digest: whole.filter(is_of_it).map(|whole| whole.digest), outputs: snapshot.outputs })
+        let Some(whole) = Whole::read(whole) else { return Ok(Self { outputs: snapshot.outputs, ..Self::default() }) };
+        let is_of_it = (&whole.lineage, whole.serial) == (&snapshot.lineage, snapshot.serial);
+        Ok(Self { digest: is_of_it.then_some(whole.digest), earlier: whole.earlier, outputs: snapshot.outputs })
+    }
+
+    /// What an earlier apply of the very same left, if another one came after it.
+    fn earlier(&self, digest: &str) -> Option<Self> {
+        let is_other = self.digest.as_deref() != Some(digest);
+        let earlier = self.earlier.iter().find(|earlier| is_other && earlier.digest == digest)?;
+        Some(Self { outputs: earlier.outputs.clone(), digest: Some(digest.to_owned()), earlier: Vec::new() })
+    }
+
+    /// What a state holds, read where it lies and without Terraform: nothing where there is none, or it is of another
+    /// format.
+    fn known(environment: &Environment, aws: &Aws, key: &str) -> Result<Option<Self>> {
+        let text = aws.object(&environment.bucket(), key)?;
+        let snapshot = text.as_deref().and_then(Snapshot::read);
+        Ok(snapshot.map(|snapshot| Self { outputs: snapshot.outputs, ..Self::default() }))
     }
 
     /// Reads what [`Held::json`] wrote.
     pub(crate) fn parse(json: &[u8]) -> Result<Self> {
-        Ok(Self { outputs: serde_json::from_slice(json)?, digest: None })
+        Ok(Self { outputs: serde_json::from_slice(json)?, ..Self::default() })
     }
 
     /// In the form of `terraform output -json`, less what is sensitive: it is for a file.
@@ -291,7 +347,10 @@ impl Held {
     /// One output; `None` where there is none of this name.
     pub(crate) fn output<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
         let value = self.outputs.get(name).map(|output| T::deserialize(&output.value));
-        value.transpose().with_context(|| format!("cannot understand Terraform's output `{name}`"))
+        value
+            .transpose()
+            .with_context(|| format!("cannot understand Terraform's output `{name}`"))
+            .hint("compare `outputs.tf` with the template's: this output is read by the command")
     }
 }
 

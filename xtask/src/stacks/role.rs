@@ -5,6 +5,7 @@ use crate::error::Hint;
 use crate::model::function::Function;
 use crate::model::role::{is_role_of, name_in, role_name};
 use crate::tools::aws::Aws;
+use crate::tools::terraform::Destroyable;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -48,10 +49,13 @@ impl Role {
         variables["policy"] = json!(self.policy);
         variables["permissions_boundary"] = json!(stacks.boundary());
         let state = stacks.state(FOLDER, &format!("{STATES}{}", self.name));
-        Ok(Stack::new(stacks, &format!("role {}", self.name), state, variables, &[])?.adopting([
+        let mut stack = Stack::new(stacks, &format!("role {}", self.name), state, variables, &[])?.adopting([
             ("aws_iam_role.this".to_owned(), self.name.clone()),
             ("aws_iam_role_policy.this".to_owned(), format!("{}:permissions", self.name)),
-        ]))
+        ]);
+        // It is made once, and nothing is in its state but itself.
+        stack.destroyable = Destroyable::Anything;
+        Ok(stack)
     }
 
     /// What there is to do for one that does not exist yet.

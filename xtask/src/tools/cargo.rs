@@ -7,6 +7,7 @@ use crate::model::caller::Purpose;
 use crate::model::compiler::Compiler;
 use crate::model::elf::Architecture;
 use crate::model::function::Function;
+use crate::model::names;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::ffi::OsString;
@@ -35,6 +36,11 @@ pub(crate) struct Names {
     pub(crate) production: String,
     /// The compiler that the packages are made with.
     pub(crate) rustc: Option<String>,
+    /// The function that shows how it is done, as long as it is there.
+    pub(crate) sample: Option<String>,
+    /// The template's commit that this began with.
+    #[expect(dead_code, reason = "for people: `docs/updating.md`")]
+    pub(crate) template: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -97,7 +103,7 @@ pub(crate) fn workspace(root: &Path) -> Result<Workspace> {
     let tool = Tool::new(Purpose::Host, cargo()).args(["metadata", "--format-version", "1", "--no-deps", "--offline"]);
     let metadata: Metadata = serde_json::from_slice(&tool.ask(root)?)
         .context("cannot understand `cargo metadata`")
-        .hint("check `[package.metadata.lambda]`, which knows `architecture = \"x86_64\"` or `\"arm64\"`, and `[workspace.metadata.lambda]`, which knows `project`, `production` and `rustc`")?;
+        .hint("check `[package.metadata.lambda]`, which knows `architecture = \"x86_64\"` or `\"arm64\"`, and `[workspace.metadata.lambda]`, which knows `project`, `production`, `rustc`, `sample` and `template`")?;
     let mut functions: Vec<_> = metadata
         .packages
         .into_iter()
@@ -110,23 +116,17 @@ pub(crate) fn workspace(root: &Path) -> Result<Workspace> {
         })
         .collect();
     functions.sort_by(|a, b| a.name.cmp(&b.name));
-    let names = metadata.metadata.and_then(|extra| extra.lambda);
-    let names = names.context("the workspace does not say what it is called").hint(
+    let found = metadata.metadata.and_then(|extra| extra.lambda);
+    let found = found.context("the workspace does not say what it is called").hint(
         "write `project = \"NAME\"` and `production = \"main\"` below `[workspace.metadata.lambda]` in `Cargo.toml`",
     )?;
-    if !is_project(&names.project) {
+    if let Err(rule) = names::project(&found.project) {
         bail_hint!(
-            "it is 1 to 32 lowercase letters, digits and hyphens, and begins with a letter";
-            "`{}` is no name for a project (`[workspace.metadata.lambda]` in `Cargo.toml`)", names.project
+            rule;
+            "`{}` is no name for a project (`[workspace.metadata.lambda]` in `Cargo.toml`)", found.project
         );
     }
-    Ok(Workspace { functions, names })
-}
-
-/// What every name that is made of it in AWS allows.
-fn is_project(name: &str) -> bool {
-    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    (1..=32).contains(&name.len()) && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(legal)
+    Ok(Workspace { functions, names: found })
 }
 
 /// Lets cargo write a change of the workspace's members into `Cargo.lock`, and nothing else.
@@ -148,13 +148,7 @@ pub(crate) struct Compiled {
 /// Compiles a function. `folder` is for the builds of this checkout alone: cargo goes by names and times, and another
 /// checkout's function of the same name is another function.
 pub(crate) fn compile(root: &Path, folder: &Path, function: &Function, zig: &Zig) -> Result<Compiled> {
-    let triple = function.architecture.target();
-    let program =
-        function.program().with_context(|| format!("it is not clear what `{}` runs", function.name)).hint(format!(
-            "in `{}/Cargo.toml`: {}",
-            function.folder.display(),
-            "a function is the crate's only binary, or of several the one with the crate's name, or else `bootstrap`"
-        ))?;
+    let (triple, program) = (function.architecture.target(), program(function)?);
     let sysroot = installed_target(root, triple)?;
     // Paths that a compiler writes into panics, debug info and `__FILE__`: the same in every checkout.
     let mapped = [(root.to_path_buf(), "/workspace"), (home()?, "/cargo"), (sysroot, "/rust")];
@@ -192,6 +186,20 @@ pub(crate) fn compile(root: &Path, folder: &Path, function: &Function, zig: &Zig
     ))?;
     let folders = mapped.into_iter().filter(|(from, to)| from != Path::new(to)).map(|(from, _)| from).collect();
     Ok(Compiled { path: folder.join(triple).join(PROFILE).join(program), folders })
+}
+
+/// Whether a function can be compiled here.
+pub(crate) fn require_compiler(root: &Path, function: &Function) -> Result<()> {
+    program(function)?;
+    installed_target(root, function.architecture.target()).map(drop)
+}
+
+fn program(function: &Function) -> Result<&str> {
+    let (name, folder) = (&function.name, function.folder.display());
+    function
+        .program()
+        .with_context(|| format!("it is not clear which binary is function `{name}`"))
+        .hint(format!("in `{folder}/Cargo.toml`: keep one binary, or call exactly one of them `{name}` or `bootstrap`"))
 }
 
 /// What `Cargo.toml` says of the profile, as cargo takes it on its command line: nothing stands above that, while

@@ -1,6 +1,7 @@
 //! What is told while work goes on. The tools print nothing: `main` names a listener once, and that shows it or not.
 
 use anyhow::Result;
+use std::cell::Cell;
 use std::fmt::Display;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,8 +17,13 @@ pub(crate) enum Event<'a> {
     Says { name: &'a str, text: &'a str },
     /// What stops nothing, and what to do about it.
     Warns { text: &'a str, hint: &'a str },
-    /// A tool's command line, or a line of its output as it comes.
-    Tool(&'a str),
+    /// A tool's command line, or a line of its output as it comes, and the step that it is a part of.
+    Tool { step: Option<u64>, line: &'a str },
+}
+
+thread_local! {
+    /// The step that this thread is at.
+    static STEP: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
 type Listener = Box<dyn Fn(Event<'_>) + Send + Sync>;
@@ -49,7 +55,9 @@ pub(crate) fn step_with<T>(
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let step = NEXT.fetch_add(1, Ordering::Relaxed);
     tell(Event::Begins { step, name });
+    let around = STEP.replace(Some(step));
     let result = work();
+    STEP.set(around);
     let report = result.as_ref().ok().map(report);
     tell(Event::Ends { step, report: report.as_deref() });
     result
@@ -70,7 +78,12 @@ pub(crate) fn warn(text: &str, hint: &str) {
     tell(Event::Warns { text, hint });
 }
 
+/// The step that this thread is at.
+pub(super) fn at() -> Option<u64> {
+    STEP.get()
+}
+
 /// A tool's command line, or a line of its output.
-pub(super) fn tool(line: &str) {
-    tell(Event::Tool(line));
+pub(super) fn tool(step: Option<u64>, line: &str) {
+    tell(Event::Tool { step, line });
 }

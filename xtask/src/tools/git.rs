@@ -108,6 +108,37 @@ impl Git {
         Ok(!self.answer(&status).context("cannot read the state of the work tree")?.is_empty())
     }
 
+    /// The files of the work tree, by their paths in the checkout, but for those that git ignores.
+    pub(crate) fn files(&self) -> Result<Vec<String>> {
+        let listed = self.answer(&["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"]);
+        let listed = listed.context("cannot list the files of the work tree")?;
+        Ok(listed.split_terminator('\0').map(str::to_owned).collect())
+    }
+
+    /// The files of the checkout that differ from what they were before this work, committed or not, and the commit that it
+    /// began at: where it left the branch `main`, as that was fetched last, or the commit before where it is that branch's
+    /// own. `None` where that is not here.
+    pub(crate) fn changed(&self, main: &str) -> Result<Option<(String, Vec<String>)>> {
+        let head = self.commit()?;
+        let found = |arguments: &[&str]| -> Result<Option<String>> {
+            Ok(Some(self.ask(arguments)?).filter(Finished::success).map(|said| text(&said)))
+        };
+        let left = match self.tips(main).into_iter().rfind(|tip| *tip != head) {
+            Some(tip) => found(&["merge-base", "HEAD", &tip])?,
+            None => None,
+        };
+        let base = match left.filter(|left| *left != head) {
+            None => found(&["rev-parse", "--verify", "--quiet", "HEAD^"])?,
+            left => left,
+        };
+        let Some(base) = base else { return Ok(None) };
+        let known = self.answer(&["diff", "--name-only", "-z", "--relative", &base, "--"]);
+        let unknown = self.answer(&["ls-files", "-z", "--others", "--exclude-standard"]);
+        let (known, unknown) = known.and_then(|known| Ok((known, unknown?))).context("cannot tell what has changed")?;
+        let names = known.split_terminator('\0').chain(unknown.split_terminator('\0'));
+        Ok(Some((base, names.map(str::to_owned).collect())))
+    }
+
     /// The first line of a commit's message, where the commit is here; the beginning of its id will do.
     pub(crate) fn subject(&self, commit: &str) -> Option<String> {
         match &self.commits {
@@ -291,6 +322,45 @@ pub(crate) mod tests {
         assert!(!repository.is_dirty().expect("a state"), "{}", git(folder, "status"));
         fs::write(folder.join(changes), "other\n").expect("a file");
         assert!(repository.is_dirty().expect("a state"), "{}", git(folder, "status"));
+    }
+
+    #[test]
+    fn what_has_changed_is_counted_from_where_the_work_began() {
+        let folder = repository("");
+        let path = folder.path();
+        let changed = || {
+            let changed = Git::open(path).expect("it is a repository").changed("main").expect("an answer");
+            changed.map(|(base, mut files)| {
+                files.sort();
+                (git(path, &format!("log -1 --format=%s {base}")), files.join(" "))
+            })
+        };
+        let commit = |name: &str| {
+            fs::write(path.join(name), name).expect("a file");
+            git(path, "add --all");
+            git(path, &format!("commit --quiet --message {name}"));
+        };
+        let told = |base: &str, files: &str| Some((base.to_owned(), files.to_owned()));
+        assert_eq!(changed(), None, "there is nothing before the first commit");
+        commit("one");
+        commit("two");
+        assert_eq!(changed(), told("one", "two"));
+        // As it was fetched last.
+        git(path, "remote add origin .");
+        git(path, "update-ref refs/remotes/origin/main HEAD~2");
+        assert_eq!(changed(), told("first", "one two"));
+        git(path, "update-ref refs/remotes/origin/main HEAD");
+        git(path, "checkout --quiet -b work");
+        commit("three");
+        commit("four");
+        fs::write(path.join("sub/file"), "changed").expect("a file");
+        fs::write(path.join("new"), "not known to git").expect("a file");
+        assert_eq!(changed(), told("two", "four new sub/file three"));
+        // A pipeline that is run again, while the branch has gone on.
+        git(path, "stash --quiet --include-untracked");
+        git(path, "update-ref refs/remotes/origin/main HEAD");
+        git(path, "checkout --quiet --detach HEAD^");
+        assert_eq!(changed(), told("two", "three"));
     }
 
     #[test]

@@ -146,7 +146,8 @@ fn stop(target: &Path) -> Result<bool> {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
-    Err(anyhow!("the local AWS (process {pid}) does not end")).hint(format!("look at it with `ps -p {pid}`"))
+    Err(anyhow!("the local AWS (process {pid}) does not end"))
+        .hint(format!("stop it with `kill -9 {pid}`, then run this again"))
 }
 
 /// Whether the process is the local AWS of this checkout, and not of the one that this is a copy of.
@@ -194,7 +195,10 @@ fn start(target: &Path, program: &Path, port: Option<u16>) -> Result<Local> {
             let end: Vec<_> = lines.into_iter().rev().collect();
             return Err(with_hint(
                 anyhow!(end.join("\n")).context("the local AWS did not start"),
-                format!("its log is `{}`; `cargo xtask local reset` starts it afresh", log.display()),
+                format!(
+                    "its log is `{}`; to begin with an empty local AWS, remove the folder `target/local` and run this again",
+                    log.display()
+                ),
             ));
         }
         std::thread::sleep(Duration::from_millis(20));

@@ -124,13 +124,13 @@ impl Tool {
 
     /// The same for what has to be known while it runs: `started` hears its process id.
     pub(crate) fn finish_watched(&self, folder: &Path, started: impl FnMut(u32)) -> Result<Finished> {
-        events::tool(&format!("$ {}", self.shown()));
+        events::tool(events::at(), &format!("$ {}", self.shown()));
         self.stream(folder, started).with_context(|| format!("cannot run `{}`", self.shown()))
     }
 
     /// Starts what outlives us, with its output in a file, in a group of its own: Ctrl-C in the terminal is for the command.
     pub(crate) fn detach(&self, folder: &Path, output: File) -> Result<Detached> {
-        events::tool(&format!("$ {}", self.shown()));
+        events::tool(events::at(), &format!("$ {}", self.shown()));
         let expression = duct::cmd(&self.program, &self.arguments).dir(folder).full_env(&self.environment);
         let expression = expression.stdin_null().stderr_to_stdout().stdout_file(output).unchecked();
         let expression = expression.before_spawn(|command| {
@@ -159,9 +159,10 @@ impl Tool {
         let id = handle.pids().first().copied();
         let _protected = id.filter(|_| apart).map(signals::protected);
         id.into_iter().for_each(started);
+        let step = events::at();
         let (stdout, stderr) = thread::scope(|scope| {
-            let stdout = scope.spawn(|| lines(stdout, self.told));
-            let stderr = lines(stderr, str::to_owned);
+            let stdout = scope.spawn(|| lines(stdout, step, self.told));
+            let stderr = lines(stderr, step, str::to_owned);
             (
                 stdout.join().unwrap_or_else(|_| Err(io::Error::other("the thread that reads its output panicked"))),
                 stderr,
@@ -186,14 +187,14 @@ impl Tool {
 
     /// The same where a non-zero exit is an answer.
     pub(crate) fn question(&self, folder: &Path) -> Result<Finished> {
-        events::tool(&format!("$ {}", self.shown()));
+        events::tool(events::at(), &format!("$ {}", self.shown()));
         let shell = Shell::new().context("cannot tell the current folder")?;
         shell.change_dir(folder);
         let command = shell.cmd(&self.program).args(&self.arguments).env_clear().envs(&self.environment);
         let command = command.quiet().ignore_status();
         let output = command.output().with_context(|| format!("cannot run `{}`", self.shown()))?;
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        stderr.lines().for_each(events::tool);
+        stderr.lines().for_each(|line| events::tool(events::at(), line));
         Ok(Finished { code: output.status.code(), stdout: output.stdout, stderr })
     }
 
@@ -214,14 +215,14 @@ impl Tool {
 }
 
 /// Reads to the end, and tells each line when it is whole.
-fn lines(output: impl Read, told: fn(&str) -> String) -> io::Result<Vec<u8>> {
+fn lines(output: impl Read, step: Option<u64>, told: fn(&str) -> String) -> io::Result<Vec<u8>> {
     let (mut output, mut all) = (BufReader::new(output), Vec::new());
     loop {
         let start = all.len();
         if output.read_until(b'\n', &mut all)? == 0 {
             return Ok(all);
         }
-        events::tool(&told(String::from_utf8_lossy(&all[start..]).trim_end()));
+        events::tool(step, &told(String::from_utf8_lossy(&all[start..]).trim_end()));
     }
 }
 
@@ -309,7 +310,7 @@ mod tests {
     #[test]
     fn output_is_told_as_it_comes_and_kept_whole() {
         events::listen(|event| {
-            if let events::Event::Tool(line) = event {
+            if let events::Event::Tool { line, .. } = event {
                 HEARD.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
             }
         });

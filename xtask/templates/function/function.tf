@@ -4,6 +4,7 @@ module "{{module}}" {
   lambda_name = "{{name}}"
   package     = var.packages["{{name}}"]
   role_arn    = var.roles["{{name}}"]
+  settings    = var.settings["{{name}}"]
 
   memory_size        = 256
   timeout            = 10

@@ -4,18 +4,18 @@ use axum::{Json, Router, routing::get};
 use serde::Serialize;
 
 pub(crate) fn router() -> Router {
-    Router::new().route("/health", get(health))
+    Router::new().route("/", get(status))
 }
 
 #[derive(Debug, Serialize)]
-struct Health {
+struct Status {
     status: &'static str,
 }
 
-/// `GET /health`: what the smoke test asks.
-async fn health() -> Json<Health> {
-    tracing::info!("asked for its health");
-    Json(Health { status: "ok" })
+/// `GET /`: what the smoke test asks.
+async fn status() -> Json<Status> {
+    tracing::info!("asked how it is");
+    Json(Status { status: "ok" })
 }
 
 #[cfg(test)]

@@ -137,6 +137,20 @@ fn refused_before_aws() {
             ..CASE
         },
         Case {
+            name: "a smoke test of another form",
+            spoil: |checkout| checkout.write("orders/smoke.json", r#"{"event": {}, "expect": {"code": 200}}"#),
+            arguments: &["build"],
+            says: &["orders/smoke.json", "is not a smoke test", "\"status\": 200"],
+            ..CASE
+        },
+        Case {
+            name: "a policy that nobody can read",
+            spoil: |checkout| checkout.write("orders/iam-policy.json", "Version: 2012-10-17"),
+            arguments: &["build"],
+            says: &["orders/iam-policy.json", "is not JSON"],
+            ..CASE
+        },
+        Case {
             name: "a workspace without a function",
             spoil: |checkout| {
                 for function in FUNCTIONS {
@@ -290,12 +304,13 @@ fn doctor_names_every_lack() {
     assert_eq!((well.code, lacks(&well)), (Some(0), vec![]), "{well}");
     assert!(well.stdout.contains("will be downloaded"), "{well}");
 
+    checkout.write("orders/smoke.json", "{\"event\": {}}");
     checkout.edit("Cargo.toml", "rustc = \"", "rustc = \"0.");
     checkout.edit("terraform/environments/dev.tfvars.json", DEV_ACCOUNT, "REPLACE with the account");
     checkout.git(&["checkout", "--quiet", "--detach"]);
     let mut ill = checkout.command(&["doctor", "--json", "--env", "dev"]);
     let ill = run(ill.env("PYTHON", "/nowhere/python").env("TERRAFORM_MIRROR", "/nowhere"));
     assert_eq!(ill.code, Some(1), "{ill}");
-    assert_eq!(lacks(&ill), ["repository", "compiler", "python", "provider", "environment"]);
+    assert_eq!(lacks(&ill), ["repository", "compiler", "python", "provider", "environment", "function"]);
     assert!(!checkout.path("target/local").exists(), "it started the local AWS");
 }

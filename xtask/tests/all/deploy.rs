@@ -263,6 +263,11 @@ fn a_branch_of_its_own(checkout: &Checkout) {
     says(checkout, "feature-123", THIRD);
     says(checkout, PRODUCTION, SECOND);
     assert_eq!(checkout.production(ORDERS), json!(["2", ["1"]]), "a branch does not touch production");
+    // What each of them has is published, whichever was applied last.
+    for (branch, version) in [(PRODUCTION, "2"), ("feature-123", "3")] {
+        checkout.git(&["checkout", "--quiet", branch]);
+        assert_eq!(facts(&deploy(checkout)), json!([branch, version, version, false]));
+    }
 }
 
 /// A branch's own URL is opened, narrowed and closed; what was not said again stays as it is.
@@ -431,7 +436,7 @@ fn permissions_are_frozen(checkout: &Checkout) {
 fn an_older_commit(checkout: &Checkout, second: &str) {
     checkout.git(&["checkout", "--quiet", "--detach", second]);
     let before = checkout.aliases(ORDERS);
-    // It publishes, which harms nobody, and then finds that production is ahead.
+    // Its version is there, and production is ahead.
     checkout.run(&["deploy", "--branch", PRODUCTION, "--function", ORDERS]).fails_with(&[
         "stays at version 3",
         "newer",
@@ -443,10 +448,10 @@ fn an_older_commit(checkout: &Checkout, second: &str) {
     says(checkout, PRODUCTION, THIRD);
 
     let moved = of(&checkout.json(&["alias", "--branch", PRODUCTION, "--allow-older", "--function", ORDERS]), ORDERS);
-    assert_eq!(json!([moved["previous"], moved["version"]]), json!(["3", "5"]));
+    assert_eq!(json!([moved["previous"], moved["version"]]), json!(["3", "2"]));
     says(checkout, PRODUCTION, SECOND);
     let live = checkout.alias(ORDERS, PRODUCTION);
-    assert_eq!(json!([live["commit"], live["previous"]]), json!([second, ["3", "2", "1"]]));
+    assert_eq!(json!([live["commit"], live["previous"]]), json!([second, ["3", "1"]]));
     checkout.git(&["checkout", "--quiet", PRODUCTION]);
 }
 
@@ -459,11 +464,15 @@ fn kept_over_a_restart(checkout: &Checkout) {
     says(checkout, PRODUCTION, SECOND);
     // Terraform's state, which lies in the local AWS, is there too.
     let output = checkout.json(&["output"]);
-    assert_eq!(output["lambdas"]["value"][ORDERS]["lambda_version"], "5");
+    assert_eq!(output["lambdas"]["value"][ORDERS]["lambda_version"], "4", "what was applied last");
 }
 
 /// Nothing is left that only it used, and nothing is gone that somebody else uses.
 fn a_branch_that_is_over(checkout: &Checkout) {
+    checkout.say(ORDERS, "fourth");
+    checkout.edit("orders/iam-policy.json", ", \"s3:GetObject\"", "");
+    checkout.commit("Say it in a fourth way, without objects");
+    assert_eq!(facts(&deploy(checkout)), json!([PRODUCTION, "2", "5", true]));
     let (main, gone) = (role(checkout, "5"), role(checkout, "4").0);
     assert_ne!(main.0, gone);
     let before = checkout.production(ORDERS);
@@ -474,7 +483,7 @@ fn a_branch_that_is_over(checkout: &Checkout) {
     assert_eq!(policy(&endpoint, &gone), None);
     assert!(checkout.aliases(ORDERS).iter().all(|alias| alias["alias"] != "feature-roles"));
     assert_eq!((role(checkout, "5"), checkout.production(ORDERS)), (main, before));
-    says(checkout, PRODUCTION, SECOND);
+    says(checkout, PRODUCTION, "fourth");
     let status = checkout.json(&["status"]);
     let versions = of(&status, ORDERS)["versions"].clone();
     let versions = versions.as_array().expect("versions").iter();

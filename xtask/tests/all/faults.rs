@@ -4,6 +4,8 @@
 use crate::common::fixture::{BILLING, ORDERS, PRODUCTION, WORD};
 use crate::common::proxy::{Action, Refusal, Rule};
 use crate::common::stage::Stage;
+use serde_json::json;
+use std::time::Duration;
 
 #[test]
 fn requests_that_aws_would_take() {
@@ -20,31 +22,50 @@ fn requests_that_aws_would_take() {
     assert_eq!(stage.proxy.complaints(), Vec::<String>::new());
 }
 
-/// Not even the lock of a state is taken.
+/// For every verb that changes something, and each has something to do.
 #[test]
-fn dry_runs_write_nothing() {
+fn what_a_dry_run_says_is_what_the_run_does() {
     let stage = Stage::new("dry-runs");
+    let unprepared = stage.dry_run("bootstrap");
+    assert_eq!(json!([unprepared["makes_bucket"], unprepared["changes"]]), json!([true, null]));
     stage.succeeds("bootstrap");
-    stage.succeeds("deploy");
-    // Each verb has something to do.
+    stage.foretells("deploy");
     stage.checkout.say(ORDERS, "second");
     stage.checkout.edit("terraform/billing.tf", "memory_size        = 128", "memory_size        = 192");
-    stage.checkout.commit("A change of both");
-    let mut wrote = stage.dry_runs(&["deploy", "apply", "bootstrap"]);
-    stage.succeeds("deploy --weight 10");
-    wrote.extend(stage.dry_runs(&["promote", "rollback"]));
-    stage.succeeds("promote");
-    stage.succeeds("rollback");
-    wrote.extend(stage.dry_runs(&["alias --force"]));
+    stage.checkout.edit(
+        "billing/iam-policy.json",
+        "\"logs:PutLogEvents\"",
+        "\"logs:PutLogEvents\", \"logs:DescribeLogStreams\"",
+    );
+    stage.checkout.commit("A change of both, and another role");
+    stage.foretells("apply");
+    stage.foretells("alias");
+    stage.checkout.edit(
+        "terraform/environments/dev.tfvars.json",
+        "\"allow_dirty\"",
+        "\"gateway\": {\"burst_limit\": 21, \"rate_limit\": 12},\n  \"allow_dirty\"",
+    );
+    stage.checkout.commit("Other limits");
+    stage.foretells("gateway");
+    stage.checkout.say(ORDERS, "third");
+    stage.checkout.commit("Another change");
+    stage.foretells("deploy --weight 10");
+    stage.foretells("promote --weight 50");
+    stage.foretells("promote");
+    stage.foretells("rollback");
+    stage.foretells("deploy --force");
+    // Where there is nothing to do, neither says that there is.
+    stage.foretells("bootstrap");
+    stage.foretells("deploy");
     stage.checkout.git(&["checkout", "--quiet", "-b", "feature-1"]);
     stage.checkout.say(BILLING, "third");
     stage.checkout.commit("A branch");
-    stage.succeeds("deploy --url");
-    wrote.extend(stage.dry_runs(&["prune --keep 1 --older-than 0", "teardown --branch feature-1"]));
-    stage.succeeds("teardown --branch feature-1 --yes");
+    for url in ["--url", "--url=public", "--url=none"] {
+        stage.foretells(&format!("deploy {url}"));
+    }
+    stage.foretells("teardown --branch feature-1");
     stage.checkout.git(&["checkout", "--quiet", PRODUCTION]);
-    stage.succeeds("prune --yes --keep 1 --older-than 0");
-    assert_eq!(wrote, Vec::<String>::new());
+    stage.foretells("prune --keep 1 --older-than 0");
     assert_eq!(stage.proxy.complaints(), Vec::<String>::new());
 }
 
@@ -106,7 +127,7 @@ fn what_is_interrupted_leaves_no_lock() {
         stage.checkout.commit("More memory");
         let interrupt = stage.interrupter(signal);
         stage.proxy.add(Rule::on("lambda", "UpdateFunctionConfiguration").nth(1), Action::before(move |_| interrupt()));
-        let slow = Action::Delay(std::time::Duration::from_secs(1));
+        let slow = Action::Delay(Duration::from_secs(1));
         stage.proxy.add(Rule::on("lambda", "UpdateFunctionConfiguration").nth(1), slow);
         let ran = stage.run("deploy");
         assert_eq!(ran.code, Some(code), "{ran}");
@@ -116,5 +137,35 @@ fn what_is_interrupted_leaves_no_lock() {
         let next = stage.succeeds("deploy");
         assert!(!next.stderr.contains("unlock"), "{next}");
         assert_eq!(stage.live(ORDERS, PRODUCTION), (WORD.into(), memory.into()), "{next}");
+    }
+}
+
+/// Two clones deploy two branches at the same moment, to one state. Each releases the versions of its own apply, also where
+/// the other one has applied before it looks.
+#[test]
+fn two_clones_at_once_release_what_is_theirs() {
+    let stage = Stage::new("two-clones");
+    stage.succeeds("bootstrap");
+    stage.succeeds("deploy");
+    // Between an apply and what is read after it there is time for another one.
+    stage.proxy.add(Rule::on("s3", "PutObject"), Action::Delay(Duration::from_millis(500)));
+    for round in 0..2 {
+        let words = [PRODUCTION, "feature-1"].map(|branch| format!("{branch} {round}"));
+        stage.checkout.git(&["checkout", "--quiet", "-B", "feature-1"]);
+        stage.checkout.say(ORDERS, &words[1]);
+        stage.checkout.commit("A branch");
+        let other = stage.another_clone();
+        stage.checkout.git(&["checkout", "--quiet", PRODUCTION]);
+        stage.checkout.say(ORDERS, &words[0]);
+        stage.checkout.commit("Another word");
+        let [one, two] = std::thread::scope(|scope| {
+            let two = scope.spawn(|| stage.run_in(other.path(), "deploy"));
+            [stage.run("deploy"), two.join().expect("it ends")]
+        });
+        assert_eq!([one.code, two.code], [Some(0); 2], "{one}\n{two}");
+        for (folder, word) in [stage.checkout.path(""), other.path().to_owned()].iter().zip(&words) {
+            let asked = stage.run_in(folder, "invoke --function orders GET /orders");
+            assert!(asked.stdout.contains(word.as_str()), "{word}: {asked}\n{one}\n{two}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use crate::common::life::{API, Life};
 use crate::common::report::of;
 use crate::common::{Ran, run, send};
 use serde_json::{Value, json};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -36,7 +36,7 @@ fn rolls_back_and_forward() {
     // A version that was deleted is named, and the next one.
     let path = format!("{API}/{ORDERS}?Qualifier=4");
     assert_eq!(send(&life.endpoint, "DELETE", &path, &[], "").0, 204);
-    life.run("rollback").fails_with(&["version 4 does not exist", "rollback --to r3"]);
+    life.run("rollback").fails_with(&["version 4 does not exist", "run this again with `--to r3`"]);
     life.says("rollback --to 3", "5 -> 3");
 
     // The same release does not undo it by accident; a new one goes on from what is live.
@@ -192,7 +192,7 @@ fn verifies_a_canary() {
     let canary = life.alias();
     // The primary's own figures are nobody's business here.
     life.measured(1, 1000, 0, 10);
-    life.run("promote --verify").fails_with(&["cannot be judged", "0 invocations", "takes 20 invocations"]);
+    life.run("promote --verify").fails_with(&["cannot be judged", "0 invocations", "fewer than the 20 invocations"]);
     life.measured(2, 19, 0, 10);
     life.run("promote --verify").fails_with(&["cannot be judged", "19 invocations"]);
     assert_eq!(life.alias(), canary, "too few change nothing");
@@ -228,9 +228,16 @@ fn invokes() {
     assert!(asked.stderr.contains("rawPath"), "without a payload it is the smoke test's event: {asked}");
     assert_eq!(number(&life.run("invoke --alias trunk")), 2);
     assert_eq!(number(&life.run("invoke --version 1 --event smoke")), 1);
-    life.run("invoke --alias nowhere").fails_with(&["cannot invoke `orders:nowhere`"]);
+    life.run("invoke --alias nowhere").fails_with(&["`orders` has no alias or version `nowhere`"]);
     life.run("invoke --payload {").fails_with(&["`--payload` is not JSON"]);
     life.run("invoke --event none").fails_with(&["no event `none`", "there are: smoke"]);
+
+    // A request as API Gateway hands it on, answered with its status and its body alone.
+    let posted = life.run("invoke post /orders?limit=2 --data {} --tail");
+    assert!(posted.stderr.contains("status 200") && posted.stderr.contains("limit=2"), "{posted}");
+    let body: Value = serde_json::from_str(&posted.stdout).unwrap_or_else(|_| panic!("{posted}"));
+    assert_eq!(body["number"], 2);
+    life.run("invoke GET orders").fails_with(&["does not begin with a slash", "GET /orders"]);
 
     // Several at once, answered in order; one of them fails.
     life.checkout.write("orders/events/mine.json", r#"{"n": "event"}"#);
@@ -252,6 +259,45 @@ fn invokes() {
     assert_eq!(asked.collect::<Vec<_>>(), wanted);
     assert_eq!(answers[2]["function_error"], "Unhandled");
     assert!(said.contains("answer 3: the function failed") && said.contains("answer 1: asked"), "{said}");
+}
+
+#[test]
+fn logs_are_those_of_the_versions_asked_for() {
+    let life = Life::new();
+    for number in 1..=2 {
+        life.change(number);
+        assert_eq!(life.run("alias").code, Some(0));
+    }
+    let lines = |line: &str| -> Vec<Value> {
+        let ran = life.run(line);
+        assert_eq!(ran.code, Some(0), "{ran}");
+        ran.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    };
+    for version in ["1", "2"] {
+        assert_eq!(life.run(&format!("invoke --version {version} --payload {{\"n\":\"of-{version}\"}}")).code, Some(0));
+    }
+    for (line, version) in [("logs --json", "2"), ("logs --alias trunk --json", "2"), ("logs --version 1 --json", "1")]
+    {
+        let lines = lines(line);
+        assert!(lines.iter().all(|line| line["version"] == version), "{line}: {lines:?}");
+        let own = lines.iter().find(|line| line["message"].as_str().expect("text").contains(&format!("of-{version}")));
+        let own = own.unwrap_or_else(|| panic!("{line}: {lines:?}"));
+        let begun = format!("START RequestId: {}", own["request_id"].as_str().expect("an id"));
+        assert!(lines.iter().any(|line| line["message"].as_str().expect("text").starts_with(&begun)), "{lines:?}");
+    }
+    life.run("logs --alias nowhere").fails_with(&["no alias `nowhere`", "cargo xtask status"]);
+
+    let mut following = life.command(&["logs", "--follow"]);
+    let mut following = following.stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut told = BufReader::new(following.stdout.take().expect("a pipe")).lines();
+    let mut until = |word: &str| {
+        while !told.next().expect("it goes on").expect("text").contains(word) {}
+    };
+    until("of-2");
+    assert_eq!(life.run("invoke --payload {\"n\":\"later\"}").code, Some(0));
+    until("later");
+    following.kill().expect("it runs");
+    following.wait().expect("it ends");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The same release on anybody's machine: whatever the caller's environment says, whoever else works beside it.
 
-use crate::common::fixture::{FUNCTIONS, ORDERS, PRODUCTION};
+use crate::common::fixture::{FUNCTIONS, ORDERS, PRODUCTION, PROJECT};
 use crate::common::report::of;
 use crate::common::{Checkout, Ran, run};
 use serde_json::{Value, json};
@@ -101,7 +101,7 @@ fn a_hostile_environment_releases_the_same() {
     assert_eq!(checkout.alias(ORDERS, PRODUCTION)["version"], "3");
 
     // What Terraform ignores is no change, and what it could read is one.
-    let due = || checkout.json(&["apply", "--dry-run"]);
+    let due = || checkout.json(&["apply", "--dry-run"])["publish"].take();
     symlink("ann@box.1:2", checkout.path("terraform/.#orders.tf")).expect("a link");
     checkout.write("terraform/orders.tf~", "an editor's copy");
     assert_eq!(due(), json!([]));
@@ -110,6 +110,12 @@ fn a_hostile_environment_releases_the_same() {
         assert_eq!(due()[0]["why"], "changed", "{file}");
         fs::remove_file(checkout.path(file)).expect("it was written");
     }
+
+    // Who renames the project hears why nothing fits any more, and what to type.
+    checkout.edit("Cargo.toml", PROJECT, "acme-store");
+    checkout.run(&["deploy"]).fails_with(&[PROJECT, "acme-store", "cargo xtask local reset"]);
+    assert_eq!(checkout.run(&["local", "reset"]).code, Some(0));
+    assert_eq!(due()[0]["stack"], "bootstrap");
 }
 
 /// The end of a pipe that nobody reads any more, as behind `head`.
@@ -189,7 +195,7 @@ fn names_of_branches_from_ci() {
     };
     // It gets as far as to look for the alias, which is production's.
     let means_production = |variable, value: &str| {
-        with(variable, value, &["history"]).fails_with(&[&format!("no alias `{PRODUCTION}`")]);
+        with(variable, value, &["history"]).fails_with(&[&format!("an alias `{PRODUCTION}`")]);
     };
     means_production("CIRCLE_BRANCH", &format!("refs/heads/{PRODUCTION}"));
     checkout.git(&["remote", "add", "origin", "https://example.com/nowhere.git"]);
@@ -317,7 +323,12 @@ fn what_cargo_allows() {
         assert_eq!(ran.code, Some(0), "{bins:?}: {ran}");
     }
     for bins in [&["one", "two"][..], &["orders", "bootstrap"]] {
-        with(bins).fails_with(&["it is not clear what `orders` runs", bins[1], "only binary", "orders/Cargo.toml"]);
+        with(bins).fails_with(&[
+            "it is not clear which binary is function `orders`",
+            bins[1],
+            "keep one binary",
+            "orders/Cargo.toml",
+        ]);
     }
     checkout.write("orders/Cargo.toml", &format!("{manifest}\n[lib]\npath = \"src/main.rs\"\n"));
     fs::rename(checkout.path("orders/src/main.rs"), checkout.path("orders/src/lib.rs")).expect("it can be renamed");
@@ -371,7 +382,7 @@ fn paths_of_the_machine() {
         checkout.edit("orders/src/main.rs", serve, &format!("println!(env!(\"CARGO_MANIFEST_DIR\"));\n    {serve}"));
     };
     let (sha, ran) = build(&one, &told);
-    assert!(ran.stderr.starts_with("warning: `orders` tells of this machine"), "{ran}");
+    assert!(ran.stderr.starts_with("warning: `orders` contains a path of this machine"), "{ran}");
     assert!(ran.stderr.contains(&one.path("orders").display().to_string()), "{ran}");
     assert!(ran.stderr.contains("CARGO_MANIFEST_DIR"), "{ran}");
     assert_ne!(sha, same);

@@ -28,7 +28,7 @@ fn succeeds(ran: Ran) -> Ran {
 
 /// The version of a function that answers at a gateway's URL, as curl would find it: by its name below `localhost`.
 fn version_at(endpoint: &str, account: &str, url: &str, function: &str) -> Value {
-    let host = url.strip_prefix("http://").and_then(|rest| rest.split('/').next()).expect("a URL with a host");
+    let (host, _) = url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("a URL with a host");
     assert!(host.contains(".execute-api.localhost:"), "{url}");
     let path = format!("/{function}");
     let (status, body) = get(endpoint, account, host, &path);
@@ -105,7 +105,9 @@ fn the_workflow_of_production(checkout: &Checkout, endpoint: &str, version: &str
     checkout.git(&["checkout", "--quiet", "--detach"]);
     let dev = of(&circleci(&["deploy", "--env", "dev", "--json"]).json(), ORDERS);
     assert_eq!(dev["version"], version);
-    assert_eq!(version_at(endpoint, DEV, dev["url"].as_str().expect("a URL"), ORDERS), version);
+    let url = dev["url"].as_str().expect("a URL");
+    assert!(url.ends_with(&format!("/{ORDERS}")), "it leads elsewhere: {url}");
+    assert_eq!(version_at(endpoint, DEV, url, ORDERS), version);
 
     let mut both = command(checkout, endpoint, "", &["deploy", "--env", "prod", "--branch", PRODUCTION]);
     run(both.env("CIRCLE_OIDC_TOKEN_V2", SECRET)).fails_with(&["has a gate", "`apply`", "`alias`"]);
@@ -115,6 +117,7 @@ fn the_workflow_of_production(checkout: &Checkout, endpoint: &str, version: &str
     let status = circleci(&["status", "--env", "prod", "--json"]).json();
     let live = of(&status, ORDERS)["aliases"].take();
     assert_ne!(live[0]["version"], version, "production moved before the gate: {live}");
+    let answering = status["gateway"].clone();
 
     // The gate. What travels is the package and `output.json`, and the second half takes nothing else.
     let package = checkout.path("target/lambda/orders/lambda.zip");
@@ -135,6 +138,11 @@ fn the_workflow_of_production(checkout: &Checkout, endpoint: &str, version: &str
     let url = gateway["url"].as_str().expect("a URL");
     assert_eq!(version_at(endpoint, PROD, url, ORDERS), version);
     assert_eq!(version_at(endpoint, PROD, url, BILLING), "1", "nothing of it was changed");
+    let told = circleci(&["status", "--env", "prod"]);
+    assert!(told.stdout.contains(&format!("production answers at {url}  for anybody")), "{told}");
+    // The first release makes it.
+    let where_it_is = |said: &Value| json!([said["url"], said["routes"]]);
+    assert!(answering.is_null() || where_it_is(&answering) == where_it_is(&gateway), "{answering}");
     checkout.git(&["checkout", "--quiet", PRODUCTION]);
     dev["url"].clone()
 }

@@ -31,7 +31,7 @@ fn a_fresh_clone_deploys_it() {
     assert!(!functions.is_empty(), "the workspace has no function");
 
     let deployed = checkout.json(&["deploy"]);
-    assert_eq!(deployed.as_array().map(Vec::len), Some(functions.len()), "{deployed}");
+    assert_eq!(deployed["release"].as_array().map(Vec::len), Some(functions.len()), "{deployed}");
     for (function, _) in &functions {
         let moved = of(&deployed, function);
         assert_eq!(json!([moved["version"], moved["published"]]), json!(["1", true]), "{deployed}");
@@ -42,7 +42,7 @@ fn a_fresh_clone_deploys_it() {
     assert_eq!(proved.as_array().map(Vec::len), Some(functions.len()), "{proved}");
 
     // At the gateway some function answers what its smoke test asks, unless it asks first who is there.
-    let url = deployed[0]["url"].as_str().expect("production has a URL");
+    let url = checkout.json(&["status"])["gateway"]["url"].as_str().expect("production has a URL").to_owned();
     let host = url.strip_prefix("http://").and_then(|rest| rest.split('/').next()).expect("a URL with a host");
     let (api, _) = host.split_once(".execute-api.localhost").expect("a gateway of the local AWS");
     let local = checkout.json(&["local", "status"]);
@@ -56,5 +56,19 @@ fn a_fresh_clone_deploys_it() {
     assert!(
         questions.is_empty() || statuses.zip(questions.iter().map(|(_, wanted)| wanted)).any(is_answer),
         "{url} leads to no function: {questions:?}: {answers:?}"
+    );
+}
+
+/// The config cannot read the name: where the two differ, production would never be released.
+#[test]
+fn the_pipeline_knows_production_by_its_name() {
+    let checkout = Checkout::of_the_workspace("pipeline");
+    let production = &checkout.metadata()["metadata"]["lambda"]["production"];
+    let config = checkout.read(".circleci/config.yml");
+    let named = config.split("pipeline.git.branch == \"").skip(1).filter_map(|rest| rest.split('"').next());
+    let named: Vec<_> = named.collect();
+    assert!(
+        !named.is_empty() && named.iter().all(|name| production == name),
+        "`cargo xtask init` renames it: {named:?}"
     );
 }

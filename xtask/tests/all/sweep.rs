@@ -14,6 +14,7 @@
 use crate::common::fixture::{BILLING, ORDERS, PRODUCTION};
 use crate::common::proxy::models::Models;
 use crate::common::proxy::{Action, Refusal, Request, Rule};
+use crate::common::random::Random;
 use crate::common::stage::{Snapshot, Stage};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -332,16 +333,9 @@ fn sweep(stage: &Stage, told: &[Chapter], points: &[Point]) -> Vec<String> {
 
 /// So many of them, the same for the same seed.
 fn choose(mut points: Vec<Point>, count: usize, seed: u64) -> Vec<Point> {
-    let mut state = seed;
-    let mut chosen = Vec::new();
+    let (mut random, mut chosen) = (Random::new(seed), Vec::new());
     while chosen.len() < count && !points.is_empty() {
-        // splitmix64
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        chosen.push(points.swap_remove((mixed % points.len() as u64) as usize));
+        chosen.push(points.swap_remove(random.below(points.len() as u64) as usize));
     }
     chosen
 }
@@ -353,7 +347,6 @@ fn number(name: &str) -> Option<u64> {
 
 /// A few points of what every team does first.
 #[test]
-#[ignore = "some are wrong until refused changes are released by the next deploy"]
 fn a_sample() {
     let seed = number("SWEEP_SEED").unwrap_or(9);
     let stage = Stage::new("sweep-sample");

@@ -65,6 +65,16 @@ fn a_narrow_terminal_breaks_no_word_and_keeps_no_spinner() {
 }
 
 #[test]
+fn a_spinner_says_what_its_tool_does() {
+    let checkout = Checkout::new();
+    let script = "echo '   Compiling something-large v1.0.0' >&2; sleep 1; exit 1";
+    let mut command = with_cargo(&checkout, checkout.on_terminal(COLUMNS, &["check"]), script);
+    let ran = run(command.env("TERM", "xterm").env_remove("NO_COLOR"));
+    let (shown, _) = ran.stdout.split_once("error: ").expect("it fails");
+    assert!(shown.contains("Compiling something-large v1.0.0"), "{ran}");
+}
+
+#[test]
 fn nothing_moves_and_nothing_is_coloured_where_nobody_wants_it() {
     let checkout = Checkout::new();
     let terminal = || with_cargo(&checkout, checkout.on_terminal(COLUMNS, &["check"]), FAILS);

@@ -40,6 +40,7 @@ impl fmt::Display for Report {
             }
         }
         self.mixed.iter().try_for_each(|mixed| writeln!(f, "{mixed}"))?;
+        self.gateway.iter().try_for_each(|api| writeln!(f, "production answers at {api}  for anybody"))?;
         f.write_str(&storage_text(self.storage, self.storage_days_left))
     }
 }
@@ -77,14 +78,14 @@ impl<'a> Row<'a> {
         let mut notes: Vec<_> = branch.into_iter().chain(release).collect();
         if let Some(version) = self.alias.commit_of.filter(|version| *version != self.alias.version) {
             let subject = self.alias.subject.as_deref().unwrap_or_default();
-            let note = format!("{version} is {} {subject}", short(self.alias));
+            let note = format!("version {version} is commit {} {subject}", short(self.alias));
             notes.push(ui::cut(note.trim_end(), columns).into_owned());
         }
         if !rolled_back.is_empty() {
-            notes.push(format!("rolled back from {}", list(rolled_back)));
+            notes.push(format!("rolled back from version {}", list(rolled_back)));
         }
         if !previous.is_empty() {
-            notes.push(format!("before: {}", list(previous)));
+            notes.push(format!("before: version {}", list(previous)));
         }
         notes.extend(url.as_ref().map(ToString::to_string));
         notes.extend(drift.iter().map(|drift| format!("drift: {drift}")));

@@ -75,7 +75,7 @@ fn a_function_that_is_younger_is_left_alone() {
     world.0.insert("b".to_owned(), None);
     world.release(3, &[("a", 3), ("b", 1)]);
     let steps = world.back(Back::Steps(1), &[]).expect("back");
-    assert!(steps[1].notes.iter().any(|note| note.contains("younger")), "{steps:?}");
+    assert!(steps[1].notes.iter().any(|note| note.contains("did not exist at that release")), "{steps:?}");
     world.take(&steps, usize::MAX);
     assert_eq!(world.live(), [2, 1]);
     world.roll_back(Back::Steps(1));

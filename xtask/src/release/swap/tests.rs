@@ -1,7 +1,7 @@
 //! `release` against a Lambda that answers in memory: what is sent over HTTP, and what is left after lost races,
 //! throttling and AWS's own faults.
 
-use super::super::plan::{Targets, refusal};
+use super::super::plan::{Targets, published, refusal};
 use super::super::source::Source;
 use super::*;
 use crate::error::render;
@@ -283,7 +283,7 @@ fn source(root: &Path, commit: &str) -> Source {
 /// Releases a version as if it were proved.
 fn release(aws: &Aws, source: &Source, version: u64) -> Result<Moved> {
     let wanted = vec![("api-backend".to_owned(), "app-api-backend".to_owned(), Version(version))];
-    let plan = Plan::decided(aws, source, wanted)?;
+    let plan = Plan::decided(aws, source, wanted, &published)?;
     let mut moved = execute(aws, "alias", &plan, |recorded| source.relation(recorded))?;
     Ok(moved.pop().expect("one function"))
 }
@@ -394,7 +394,7 @@ fn an_older_commit_that_lost_the_race_is_refused() {
         0 => Twist::Overtaken(3, newer.clone()),
         _ => Twist::None,
     });
-    let error = render(&lambda.release(&git.source(1), 2).expect_err("the newer commit stays"));
+    let error = render(&lambda.release(&git.source(1), 2).expect_err("the newer commit stays"), None);
     assert!(error.starts_with("error: alias `main` of `app-api-backend` stays at version 3"), "{error}");
     assert!(error.contains(&git.commits[2]) && error.contains("--allow-older"), "{error}");
     let fake = lambda.fake();
@@ -407,7 +407,7 @@ fn a_race_lost_for_ever_ends() {
     let git = History::new(2);
     let other = git.record(0, 100, &[]);
     let lambda = Lambda::at(1, &git.record(0, 1, &[]), move |nth| Twist::Overtaken(100 + nth as u64, other.clone()));
-    let error = render(&lambda.release(&git.source(1), 2).expect_err("it gives up"));
+    let error = render(&lambda.release(&git.source(1), 2).expect_err("it gives up"), None);
     assert_eq!(
         error,
         "error: alias `main` of `app-api-backend` was moved by others 20 times while this run tried to\n\n\
@@ -415,6 +415,13 @@ fn a_race_lost_for_ever_ends() {
     );
     let fake = lambda.fake();
     assert_eq!((fake.calls("GET").len(), fake.updates().len(), fake.requests.len()), (21, 20, 41));
+}
+
+#[test]
+fn an_alias_that_is_there_and_cannot_be_read_is_said_to_be() {
+    let lambda = Lambda::new(|_| Twist::Fail(409, "ResourceConflictException"));
+    let error = render(&lambda.release(&History::new(1).source(0), 1).expect_err("it gives up"), None);
+    assert!(error.contains("exists, says AWS, and yet it cannot be read"), "{error}");
 }
 
 #[test]
@@ -438,13 +445,13 @@ fn faults_that_pass_are_retried_with_the_same_revision() {
 #[test]
 fn faults_that_stay_end_with_the_name_aws_gives_them() {
     let cases = [
-        (429, "TooManyRequestsException", "AWS still limits the calls after 6 attempts"),
-        (500, "ServiceException", "AWS still fails after 6 attempts"),
+        (429, "TooManyRequestsException", "AWS limits the calls"),
+        (500, "ServiceException", "the fault is on AWS's side"),
     ];
     for (status, code, hint) in cases {
         let git = History::new(2);
         let lambda = Lambda::at(4, &git.record(0, 4, &[3]), move |_| Twist::Fail(status, code));
-        let error = render(&lambda.release(&git.source(1), 5).expect_err("it gives up"));
+        let error = render(&lambda.release(&git.source(1), 5).expect_err("it gives up"), None);
         assert!(error.contains(&format!("{code}: try later")), "{error}");
         assert!(error.contains(&format!("\n\nhint: {hint}")), "{error}");
         let fake = lambda.fake();
@@ -457,8 +464,8 @@ fn faults_that_stay_end_with_the_name_aws_gives_them() {
 fn an_error_that_aws_means_is_not_retried() {
     let git = History::new(2);
     let lambda = Lambda::at(4, &git.record(0, 4, &[3]), |_| Twist::Fail(403, "AccessDeniedException"));
-    let error = render(&lambda.release(&git.source(1), 5).expect_err("it is not allowed"));
-    assert!(error.contains("AccessDeniedException: try later") && error.contains("hint: check the cred"), "{error}");
+    let error = render(&lambda.release(&git.source(1), 5).expect_err("it is not allowed"), None);
+    assert!(error.contains("AccessDeniedException: try later") && error.contains("hint: log in again"), "{error}");
     assert_eq!(lambda.fake().updates().len(), 1);
 }
 
@@ -499,7 +506,7 @@ fn another_branch_keeps_its_alias() {
     for allow_older in [false, true] {
         let mut source = git.source(1);
         source.release.allow_older = allow_older;
-        let error = render(&lambda.release(&source, 5).expect_err("it is not ours"));
+        let error = render(&lambda.release(&source, 5).expect_err("it is not ours"), None);
         assert!(error.contains("the alias belongs to branch `other`") && error.contains("\n\nhint: "), "{error}");
     }
     let fake = lambda.fake();
@@ -525,7 +532,7 @@ fn of_two_writers_the_newer_commit_stays() {
                 }
             });
             let source = git.source(commit);
-            move || release(&aws, &source, version(commit)).map_err(|error| render(&error))
+            move || release(&aws, &source, version(commit)).map_err(|error| render(&error, None))
         };
         let (of_older, of_newer) = std::thread::scope(|scope| {
             // Neither writer always starts first.
@@ -588,7 +595,7 @@ fn a_rollback_that_lost_the_race_leaves_what_is_there_now() {
         _ => Twist::None,
     });
     lambda.fake().alias.as_mut().expect("it is there").weights = json!({});
-    let error = render(&rollback(&lambda.aws(|_| {})).expect_err("it stays"));
+    let error = render(&rollback(&lambda.aws(|_| {})).expect_err("it stays"), None);
     assert!(error.contains("stays at version 6") && error.contains("somebody else has just moved it"), "{error}");
     assert_eq!(lambda.fake().now().version, 6);
 }
@@ -602,7 +609,7 @@ fn a_rollback_that_lost_the_race_keeps_the_record_that_is_there_now() {
         0 => Twist::Overtaken(5, newer.clone()),
         _ => Twist::None,
     });
-    let error = render(&rollback(&lambda.aws(|_| {})).expect_err("it stays"));
+    let error = render(&rollback(&lambda.aws(|_| {})).expect_err("it stays"), None);
     assert!(error.contains("somebody else has just moved it"), "{error}");
     assert_eq!(git.facts(lambda.fake().now()), (1, vec![], 5, vec![5, 4]));
 }

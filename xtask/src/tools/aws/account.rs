@@ -75,7 +75,7 @@ fn exchange(runtime: &tokio::runtime::Runtime, sdk: &SdkConfig, role: &str, toke
     let call = call.role_arn(role).role_session_name(session).web_identity_token(token);
     let answer = runtime.block_on(call.send()).map_err(|error| failed(&format!("cannot assume `{role}`"), &error));
     let answer = answer
-        .hint("run `cargo xtask bootstrap` for this environment as an administrator; it says whom the role trusts")?;
+        .hint("check `circleci`, `branches` and `deploy_role` in the environment's file, then run `cargo xtask bootstrap` for it again, as an administrator")?;
     answer.credentials.context("AWS gave no credentials for the role")
 }
 
@@ -101,6 +101,7 @@ impl Aws {
             endpoint: self.endpoint("apigateway"),
             path: format!("/v2/apis/{id}"),
             body: String::new(),
+            target: None,
         };
         let answer = found(&format!("cannot tell whether the HTTP API `{id}` is there"), self.signed(request))?;
         Ok(answer.is_some())

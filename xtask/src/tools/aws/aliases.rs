@@ -1,6 +1,7 @@
 //! Aliases: read, and written by compare-and-swap.
 
 use super::{Aws, code, failed, status};
+use crate::error::Hint;
 use crate::model::alias::Alias;
 use crate::model::moves::Update;
 use crate::model::record::Record;
@@ -93,7 +94,10 @@ fn alias(found: AliasConfiguration) -> Result<Alias> {
     let version = found.function_version.unwrap_or_default();
     let weights = found.routing_config.and_then(|routing| routing.additional_version_weights).unwrap_or_default();
     Ok(Alias {
-        version: version.parse().with_context(|| format!("alias `{name}` points at no published version"))?,
+        version: version
+            .parse()
+            .with_context(|| format!("alias `{name}` points at `{version}`, which is no published version"))
+            .hint("point it at a version in the AWS console, or delete it, then run this again")?,
         weights: weights.into_iter().filter_map(|(version, weight)| Some((version.parse().ok()?, weight))).collect(),
         description: found.description.unwrap_or_default(),
         revision: found.revision_id.unwrap_or_default(),

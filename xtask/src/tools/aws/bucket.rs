@@ -41,9 +41,9 @@ impl Aws {
         match (code(&error), status(&error)) {
             (Some("BucketAlreadyOwnedByYou"), _) => Ok(()),
             (Some("BucketAlreadyExists"), _) => {
-                refused.hint("names of buckets are the whole world's; choose another `project` in `Cargo.toml`")
+                refused.hint("all AWS accounts share the names of buckets, and this one is taken; choose another `project` in `Cargo.toml`")
             }
-            (_, Some(403)) => refused.hint("`bootstrap` is for an administrator of the account"),
+            (_, Some(403)) => refused.hint("run this with an administrator's credentials, named in `AWS_PROFILE`"),
             _ => refused,
         }
     }
@@ -90,7 +90,7 @@ impl Aws {
             Some(_) => (self.endpoint("s3"), format!("/{bucket}/{rest}")),
             None => (self.endpoint(&format!("{bucket}.s3")), format!("/{rest}")),
         };
-        self.signed(Request { service: "s3", method, endpoint, path, body: body.to_owned() })
+        self.signed(Request { service: "s3", method, endpoint, path, body: body.to_owned(), target: None })
     }
 }
 

@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn patience_ends() {
         let (result, ..) = delete(&[1], 9, BTreeMap::from([(1, vec![429; 100])]));
-        let error = crate::error::render(&result.expect_err("it is refused for ever"));
+        let error = crate::error::render(&result.expect_err("it is refused for ever"), None);
         assert!(error.contains("cannot delete version 1 of `api-backend`") && error.contains("hint:"), "{error}");
         let (result, ..) = delete(&[1], 9, BTreeMap::from([(1, vec![403; 100])]));
         result.expect_err("it is forbidden");

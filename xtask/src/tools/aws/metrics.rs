@@ -56,6 +56,7 @@ impl Aws {
             endpoint: self.endpoint("monitoring"),
             path: format!("/?{query}"),
             body: String::new(),
+            target: None,
         };
         let answer = self.signed(request).map_err(|error| {
             failed(&format!("CloudWatch does not say how version {version} of `{lambda}` does"), &error)

@@ -4,6 +4,7 @@ mod account;
 mod aliases;
 mod bucket;
 mod deletions;
+mod logs;
 mod metrics;
 mod signed;
 mod urls;
@@ -126,15 +127,16 @@ where
         None => DisplayErrorContext(error).to_string(),
     };
     let hint = match (status(error), code(error)) {
-        (Some(429), _) => {
-            format!("AWS still limits the calls after {ATTEMPTS} attempts; wait a minute and run this again")
+        (Some(429), _) => "AWS limits the calls; wait a minute and run this again",
+        (Some(500..), _) => "the fault is on AWS's side; run this again in a minute",
+        (Some(401 | 403), _) => {
+            "log in again if the credentials have expired; else their role lacks the permission that AWS names above"
         }
-        (Some(500..), _) => {
-            format!("AWS still fails after {ATTEMPTS} attempts; see its status page and run this again")
+        (Some(_), _) => "AWS's own message above says what it wants",
+        (None, _) if matches!(error, SdkError::TimeoutError(_)) => {
+            "if a function was called, see with `cargo xtask logs` what it does for so long; else check the network"
         }
-        (Some(401 | 403), _) => "check the credentials and what their role may do".to_owned(),
-        (Some(_), _) => "AWS's own message above says what it wants".to_owned(),
-        (None, _) => "check the network; `cargo xtask local status` tells whether the local AWS runs".to_owned(),
+        (None, _) => "check the network; `cargo xtask local status` tells whether the local AWS runs",
     };
     with_hint(anyhow::Error::msg(said).context(what.to_owned()), hint)
 }

@@ -38,6 +38,9 @@ pub(super) struct Request {
     /// With its query.
     pub(super) path: String,
     pub(super) body: String,
+    /// The operation, of services whose protocol is JSON
+    /// (<https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>).
+    pub(super) target: Option<&'static str>,
 }
 
 /// What the services say where they refuse, by their own words.
@@ -46,7 +49,7 @@ pub(super) type Refused = Box<SdkError<ErrorMetadata>>;
 impl Aws {
     /// Sends a request that may be sent twice, and gives the body of the answer that it was done.
     pub(super) fn signed(&self, request: Request) -> Result<String, Refused> {
-        let Request { service, method, endpoint, path, body } = request;
+        let Request { service, method, endpoint, path, body, target } = request;
         let mut operation = Operation::builder()
             .service_name(service)
             .operation_name(method)
@@ -55,6 +58,10 @@ impl Aws {
                 let mut request = HttpRequest::new(SdkBody::from(body.as_str()));
                 request.set_method(method)?;
                 request.set_uri(path.as_str())?;
+                if let Some(target) = target {
+                    request.headers_mut().insert("x-amz-target", target);
+                    request.headers_mut().insert("content-type", "application/x-amz-json-1.1");
+                }
                 Ok(request)
             })
             .deserializer(answer)
@@ -137,16 +144,19 @@ fn answer(response: &HttpResponse) -> Result<String, OrchestratorError<ErrorMeta
     Err(OrchestratorError::operation(apply_request_id(error, response.headers()).build()))
 }
 
-/// Code and message of an error: XML of S3 and CloudWatch, or JSON of API Gateway with the code in a header.
+/// Code and message of an error: XML of S3 and CloudWatch, or JSON with the code in it or, of API Gateway, in a header.
 fn said(code: Option<&str>, body: &str) -> (Option<String>, Option<String>) {
     #[derive(Deserialize)]
     struct Json {
         #[serde(alias = "Message")]
         message: String,
+        #[serde(rename = "__type")]
+        code: Option<String>,
     }
-    if let Ok(Json { message }) = serde_json::from_str(body) {
-        // A namespace may follow the name.
-        let code = code.and_then(|code| code.split(':').next()).map(str::to_owned);
+    if let Ok(Json { message, code: own }) = serde_json::from_str(body) {
+        // A namespace may follow the name, or stand before it.
+        let code = code.or(own.as_deref()).and_then(|code| code.split(':').next());
+        let code = code.and_then(|code| code.rsplit('#').next()).map(str::to_owned);
         return (code, Some(message));
     }
     let mut said = (None, None);

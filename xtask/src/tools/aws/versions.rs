@@ -1,10 +1,11 @@
 //! Versions: reading and invoking them, and the storage that they fill.
 
 use super::{Aws, code, failed};
+use crate::error::with_hint;
 use crate::model::content::{Configuration, Content, environment_sha256};
 use crate::model::smoke::Answer;
 use crate::model::version::Version;
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use aws_sdk_lambda::Config;
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::timeout::TimeoutConfig;
@@ -47,6 +48,8 @@ pub(crate) struct Latest {
     pub(crate) content: Content,
     /// ISO 8601.
     pub(crate) last_modified: String,
+    /// ARN of a queue or topic; empty for none.
+    pub(crate) dead_letters: String,
 }
 
 /// The account's code storage, in bytes.
@@ -87,7 +90,9 @@ impl Aws {
             Ok(found) => {
                 let found = listed(found);
                 let last_modified = found.last_modified().unwrap_or_default().to_owned();
-                Ok(Some(Latest { content: content(&found), last_modified }))
+                let dead_letters = found.dead_letter_config().and_then(|config| config.target_arn());
+                let dead_letters = dead_letters.unwrap_or_default().to_owned();
+                Ok(Some(Latest { content: content(&found), last_modified, dead_letters }))
             }
             Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(None),
             Err(error) => Err(failed(&format!("cannot read `$LATEST` of `{lambda}`"), &error)),
@@ -145,6 +150,12 @@ fn answer(answer: InvokeOutput) -> Answer {
 }
 
 fn refused(lambda: &str, qualifier: &str, error: &SdkError<InvokeError>) -> anyhow::Error {
+    if code(error) == Some("ResourceNotFoundException") {
+        return with_hint(
+            anyhow!("`{lambda}` has no alias or version `{qualifier}`"),
+            "`cargo xtask status` lists them; `cargo xtask deploy` makes the branch's alias",
+        );
+    }
     failed(&format!("cannot invoke `{lambda}:{qualifier}`"), error)
 }
 

@@ -1,7 +1,7 @@
 //! What Terraform says with `-json`, one message a line
 //! (<https://developer.hashicorp.com/terraform/internals/machine-readable-ui>), and as a person reads it.
 
-use super::Outputs;
+use super::{Change, Outputs};
 use serde::Deserialize;
 
 /// All that one run said.
@@ -10,8 +10,8 @@ pub(super) struct Said {
     /// Every message, a line or more each.
     pub(super) text: String,
     pub(super) errors: Vec<Diagnostic>,
-    /// Addresses of what the plan deletes, or replaces by another.
-    pub(super) destroyed: Vec<String>,
+    /// What the plan is to do.
+    pub(super) changes: Vec<Change>,
     /// The outputs that the run left.
     pub(super) outputs: Outputs,
 }
@@ -45,13 +45,13 @@ struct Message {
     #[serde(rename = "type")]
     kind: String,
     diagnostic: Option<Diagnostic>,
-    change: Option<Change>,
+    change: Option<Planned>,
     #[serde(default)]
     outputs: Outputs,
 }
 
 #[derive(Debug, Deserialize)]
-struct Change {
+struct Planned {
     resource: Resource,
     action: String,
 }
@@ -70,8 +70,8 @@ impl Said {
             let Ok(message) = serde_json::from_str::<Message>(line) else { continue };
             said.errors.extend(message.diagnostic.filter(|diagnostic| diagnostic.severity == "error"));
             match (message.kind.as_str(), message.change) {
-                ("planned_change", Some(change)) if matches!(&*change.action, "delete" | "replace") => {
-                    said.destroyed.push(change.resource.addr);
+                ("planned_change", Some(Planned { resource, action })) => {
+                    said.changes.push(Change { address: resource.addr, action });
                 }
                 // A plan tells of outputs too, before they have values; the last word counts.
                 ("outputs", _) => said.outputs = message.outputs,
@@ -128,7 +128,12 @@ mod tests {
 {"@message":"Outputs: 1","type":"outputs","outputs":{"n":{"sensitive":false,"type":"number","value":1}}}
 "#,
         );
-        assert_eq!(said.destroyed, ["a.gone", "a.other"]);
+        let change = |address: &str, action: &str| Change { address: address.into(), action: action.into() };
+        assert_eq!(
+            said.changes,
+            [change("a.made", "create"), change("a.gone", "delete"), change("a.other", "replace")]
+        );
+        assert_eq!(said.changes.iter().map(Change::destroys).collect::<Vec<_>>(), [false, true, true]);
         assert_eq!(said.outputs["n"].value, 1);
         assert_eq!(said.errors.len(), 1);
         assert_eq!(said.errors[0].text(), "Error: no\n  with a.b,\n  on main.tf line 3:\nBecause.");

@@ -8,7 +8,7 @@ mod state;
 
 pub(crate) use provider::provider_source;
 pub(crate) use sources::Sources;
-pub(crate) use state::{Destroyable, Place, Snapshot, State};
+pub(crate) use state::{Applied, Destroyable, Foreseen, Place, Snapshot, State};
 
 use super::pinned;
 use super::process::Tool;
@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 pub(crate) type Outputs = BTreeMap<String, Output>;
 
 /// One output.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Output {
     #[serde(default)]
     pub(crate) sensitive: bool,
@@ -34,6 +34,20 @@ pub(crate) struct Output {
     /// Null where Terraform does not tell it, as it is sensitive.
     #[serde(default)]
     pub(crate) value: Value,
+}
+
+/// What a plan does to one resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Change {
+    pub(crate) address: String,
+    /// In Terraform's words: `create`, `update`, `delete`, `replace`.
+    pub(crate) action: String,
+}
+
+impl Change {
+    fn destroys(&self) -> bool {
+        matches!(&*self.action, "delete" | "replace")
+    }
 }
 
 /// Terraform's program, and where it finds the provider.
@@ -54,7 +68,7 @@ impl Program {
     pub(crate) fn check_format(&self, root: &Path) -> Result<()> {
         let tool =
             Tool::new(Purpose::Terraform, &self.path).args(["fmt", "-check", "-recursive", "-diff", "terraform"]);
-        tool.run(root).map(drop).hint("run `terraform fmt -recursive terraform`")
+        tool.run(root).map(drop).hint(format!("run `{} fmt -recursive terraform`", self.path.display()))
     }
 
     /// Validates a root, without a state.

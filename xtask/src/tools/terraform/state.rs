@@ -2,7 +2,7 @@
 
 use super::lock::{Holder, ORPHAN, Running};
 use super::messages::{Said, readable};
-use super::{Outputs, Program, Sources};
+use super::{Change, Outputs, Program, Sources};
 use crate::error::{Hint, bail_hint, with_hint};
 use crate::model::caller::Purpose;
 use crate::model::package::sha256;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long to wait for another run that holds the state.
@@ -70,8 +70,17 @@ impl Snapshot {
 struct PlanFile(PathBuf);
 
 impl PlanFile {
+    fn beside(data: &Path) -> Self {
+        Self(data.with_extension("tfplan"))
+    }
+
     fn path(&self) -> &PathBuf {
         &self.0
+    }
+
+    /// What tells Terraform to write it.
+    fn out(&self) -> String {
+        format!("-out={}", self.0.display())
     }
 }
 
@@ -79,6 +88,63 @@ impl Drop for PlanFile {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
     }
+}
+
+/// What is read of it (<https://developer.hashicorp.com/terraform/internals/json-format#plan-representation>).
+#[derive(Debug, Deserialize)]
+struct Contents {
+    #[serde(default)]
+    resource_changes: Vec<Resource>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Resource {
+    address: String,
+    change: Difference,
+}
+
+#[derive(Debug, Deserialize)]
+struct Difference {
+    actions: Vec<String>,
+    #[serde(default)]
+    before: Value,
+}
+
+impl Contents {
+    fn changes(self) -> Vec<Change> {
+        let change = |Resource { address, change }: Resource| {
+            let action = match &change.actions[..] {
+                [only] if matches!(&**only, "no-op" | "read") => return None,
+                [only] => only.clone(),
+                _ => "replace".to_owned(),
+            };
+            Some(Change { address, action })
+        };
+        self.resource_changes.into_iter().filter_map(change).collect()
+    }
+
+    /// What leaves the state, and stays in AWS.
+    fn forgotten(self) -> BTreeSet<String> {
+        let stays = |change: &Difference| change.actions == ["delete"] && change.before["skip_destroy"] == true;
+        self.resource_changes.into_iter().filter(|one| stays(&one.change)).map(|one| one.address).collect()
+    }
+}
+
+/// What an apply would do.
+#[derive(Debug)]
+pub(crate) struct Foreseen {
+    /// Whether anything would be another one, outputs included.
+    pub(crate) differs: bool,
+    pub(crate) changes: Vec<Change>,
+    /// In Terraform's own words.
+    pub(crate) text: String,
+}
+
+/// What an apply did.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    pub(crate) outputs: Outputs,
+    pub(crate) changes: Vec<Change>,
 }
 
 /// One state in the bucket, and the folder of what it is the state of.
@@ -103,20 +169,23 @@ impl State<'_> {
         serde_json::from_slice(&json).context("cannot understand Terraform's outputs")
     }
 
-    /// Whether an apply would change anything, and Terraform's own words for it. It writes nothing, so it neither takes
-    /// nor waits for the state's lock.
-    pub(crate) fn plan(&self, variables: &Value) -> Result<(bool, String)> {
+    /// What an apply would change, and Terraform's own words for it. It writes nothing, so it neither takes nor waits for
+    /// the state's lock.
+    pub(crate) fn plan(&self, variables: &Value) -> Result<Foreseen> {
         let _lock = self.lock()?;
         self.init()?;
         let file = self.variables(variables)?;
-        let tool = self.tool(&["plan", "-no-color", "-detailed-exitcode", "-lock=false"]).args([file]);
+        let plan = PlanFile::beside(&self.data);
+        let tool = self.tool(&["plan", "-no-color", "-detailed-exitcode", "-lock=false", &plan.out()]).args([file]);
         let finished = tool.finish(&self.folder)?;
         let text = String::from_utf8_lossy(&finished.stdout).into_owned();
-        match finished.code {
-            Some(0) => Ok((false, text)),
-            Some(2) => Ok((true, text)),
-            _ => Err(tool.failure(&finished)),
-        }
+        // Outputs alone may differ too.
+        let (changes, differs) = match finished.code {
+            Some(0) => (Vec::new(), false),
+            Some(2) => (self.read(&plan)?.changes(), true),
+            _ => return Err(tool.failure(&finished)),
+        };
+        Ok(Foreseen { differs, changes, text })
     }
 
     /// Applies, and gives the outputs of this very apply, whatever others apply meanwhile. A run that was killed before is
@@ -130,7 +199,7 @@ impl State<'_> {
         variables: &Value,
         adoptable: &[(String, String)],
         destroyable: &Destroyable,
-    ) -> Result<Outputs> {
+    ) -> Result<Applied> {
         let _lock = self.lock()?;
         self.init()?;
         let file = self.variables(variables)?;
@@ -149,13 +218,22 @@ impl State<'_> {
         let mut plans = 1;
         // Each round adopts one thing more, or follows an apply of somebody else, so it ends.
         loop {
-            let plan = self.planned(&file, destroyable)?;
-            let tool = self.tool(&["apply", "-json"]).args([plan.path()]).telling(readable);
+            // Terraform is started once more only to look at what it would destroy.
+            let plan = match destroyable {
+                Destroyable::Anything => None,
+                Destroyable::Named(named) => Some(self.planned(&file, named)?),
+            };
+            let tool = self.tool(&["apply", "-json"]).telling(readable);
+            let tool = match &plan {
+                Some((plan, _)) => tool.args([plan.path()]),
+                None => tool.args(["-auto-approve", &file]),
+            };
             let finished = self.change(&tool, &mut killed)?;
             self.forget(&finished);
             let said = Said::read(&finished.stdout);
             if finished.success() {
-                return Ok(said.outputs);
+                let changes = plan.map_or(said.changes, |(_, changes)| changes);
+                return Ok(Applied { outputs: said.outputs, changes });
             }
             // Somebody applied since the plan was made.
             if said.errors.iter().any(|error| error.summary == "Saved plan is stale") && plans < PLANS {
@@ -196,44 +274,38 @@ impl State<'_> {
     }
 
     /// Makes the plan that is applied. It needs no lock: applying refuses a plan of a state that has changed since.
-    fn planned(&self, file: &str, destroyable: &Destroyable) -> Result<PlanFile> {
-        let plan = PlanFile(self.data.with_extension("tfplan"));
-        let out = format!("-out={}", plan.path().display());
-        let tool = self.tool(&["plan", "-json", "-lock=false", &out]).args([file]).telling(readable);
+    ///
+    /// # Errors
+    /// Among others: it would destroy what is not `named`.
+    fn planned(&self, file: &str, named: &[String]) -> Result<(PlanFile, Vec<Change>)> {
+        let plan = PlanFile::beside(&self.data);
+        let tool = self.tool(&["plan", "-json", "-lock=false", &plan.out()]).args([file]).telling(readable);
         let finished = tool.finish(&self.folder)?;
         let said = Said::read(&finished.stdout);
         if !finished.success() {
             return Err(failure(&tool, finished, said));
         }
-        let Destroyable::Named(named) = destroyable else { return Ok(plan) };
-        let mut destroyed = said.destroyed;
-        destroyed.retain(|address| !named.contains(address));
+        let destroyed = said.changes.iter().filter(|change| change.destroys()).map(|change| change.address.clone());
+        let mut destroyed: Vec<_> = destroyed.filter(|address| !named.contains(address)).collect();
         if !destroyed.is_empty() {
-            let forgotten = self.forgotten(&plan)?;
+            let forgotten = self.read(&plan)?.forgotten();
             destroyed.retain(|address| !forgotten.contains(address));
         }
         if destroyed.is_empty() {
-            return Ok(plan);
+            return Ok((plan, said.changes));
         }
         bail_hint!(
             format!(
-                "where another branch made it, merge that branch first; to destroy it, say {}",
+                "where another branch made it, merge that branch first; to destroy it, add {}",
                 destroyed.iter().map(|address| format!("`--allow-destroy '{address}'`")).collect::<Vec<_>>().join(" ")
             );
             "nothing was applied, as Terraform would destroy\n  {}", destroyed.join("\n  ")
         )
     }
 
-    /// What leaves the state by a plan, and stays in AWS.
-    fn forgotten(&self, plan: &PlanFile) -> Result<BTreeSet<String>> {
+    fn read(&self, plan: &PlanFile) -> Result<Contents> {
         let json = self.tool(&["show", "-json"]).args([plan.path()]).ask(&self.folder)?;
-        let plan: Value = serde_json::from_slice(&json).context("cannot understand Terraform's plan")?;
-        let changes = plan["resource_changes"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let forgotten = changes.iter().filter(|change| {
-            let change = &change["change"];
-            change["actions"] == serde_json::json!(["delete"]) && change["before"]["skip_destroy"] == true
-        });
-        Ok(forgotten.filter_map(|change| Some(change["address"].as_str()?.to_owned())).collect())
+        serde_json::from_slice(&json).context("cannot understand Terraform's plan")
     }
 
     /// The addresses in the state.
@@ -298,8 +370,9 @@ impl State<'_> {
         with_hint(
             anyhow!("{} has held the state `{}` since {}", holder.who, self.key, holder.created),
             format!(
-                "wait for that run to end; if it died on another machine, run `TF_DATA_DIR={} terraform -chdir={} force-unlock {}`",
+                "wait for that run to end; if it died on another machine, run `TF_DATA_DIR={} {} -chdir={} force-unlock {}`",
                 self.data.display(),
+                self.program.path.display(),
                 self.folder.display(),
                 holder.id
             ),
@@ -345,7 +418,7 @@ impl State<'_> {
         let tool = tool.args(settings.iter().map(|setting| format!("-backend-config={setting}")));
         // It may download the provider.
         events::quietly("init", || tool.run(&self.folder)).hint(
-            "where the registry cannot be reached, name a filesystem mirror of the provider in `TERRAFORM_MIRROR`",
+            "the cause stands in the output above; if it is that the registry cannot be reached, name a filesystem mirror of the provider in `TERRAFORM_MIRROR`",
         )?;
         files::write(&stamp, wanted.as_bytes())
     }

@@ -7,6 +7,7 @@ pub(crate) mod judge;
 pub(crate) mod life;
 pub(crate) mod policies;
 pub(crate) mod proxy;
+pub(crate) mod random;
 pub(crate) mod report;
 pub(crate) mod stage;
 
@@ -221,11 +222,30 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))";
         self.started_by(TERMINAL, &columns.to_string(), arguments)
     }
 
-    /// The command by a program of Python's, which has a number as its first argument.
-    fn started_by(&self, program: &str, number: &str, arguments: &[&str]) -> Command {
+    /// The command on a terminal at which somebody types this; stdout has all that is seen there.
+    pub(crate) fn typing(&self, text: &str, arguments: &[&str]) -> Command {
+        const TERMINAL: &str = "import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+os.write(terminal, sys.argv[1].encode())
+while True:
+    try:
+        said = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not said:
+        break
+    os.write(1, said)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))";
+        self.started_by(TERMINAL, text, arguments)
+    }
+
+    /// The command by a program of Python's, which has something of its own as its first argument.
+    fn started_by(&self, program: &str, own: &str, arguments: &[&str]) -> Command {
         let plain = self.command(arguments);
         let mut command = Command::new("python3");
-        command.args(["-c", program, number]).arg(plain.get_program()).args(plain.get_args());
+        command.args(["-c", program, own]).arg(plain.get_program()).args(plain.get_args());
         command.current_dir(&self.root);
         for (name, value) in plain.get_envs() {
             match value {

@@ -8,11 +8,17 @@ use serde_json::{Value, json};
 /// `status`, `prune` or `teardown`.
 #[track_caller]
 pub(crate) fn of(report: &Value, function: &str) -> Value {
-    let all = report.get("functions").unwrap_or(report).as_array().expect("a report is a list");
+    let all = entries(report);
     let mut found = all.iter().filter(|entry| entry["function"] == function);
     let entry = found.next().unwrap_or_else(|| panic!("nothing is said of {function}: {report}"));
     assert!(found.next().is_none(), "{function} is there twice: {report}");
     entry.clone()
+}
+
+/// Of a report that says more than one thing, what it says of the functions.
+fn entries(report: &Value) -> &Vec<Value> {
+    let all = ["functions", "release"].into_iter().find_map(|key| report.get(key)).unwrap_or(report);
+    all.as_array().expect("a report is a list")
 }
 
 /// The facts of a deploy that a test is about: alias, version before, version, whether it was published just now.
@@ -22,8 +28,7 @@ pub(crate) fn facts(deployed: &Value) -> Value {
 
 /// The functions that a report of moves is about.
 pub(crate) fn functions(report: &Value) -> Vec<&str> {
-    let all = report.as_array().expect("a report is a list").iter();
-    all.map(|entry| entry["function"].as_str().expect("a name")).collect()
+    entries(report).iter().map(|entry| entry["function"].as_str().expect("a name")).collect()
 }
 
 impl Checkout {

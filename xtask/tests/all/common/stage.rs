@@ -27,6 +27,15 @@ pub(crate) struct Stage {
     running: Arc<AtomicU32>,
 }
 
+/// What of a running command is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Whom {
+    /// It alone: what it has started goes on.
+    Command,
+    Terraform,
+    All,
+}
+
 /// A checkout, what Terraform keeps beside it, and all of its AWS, as they were.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot(PathBuf);
@@ -62,7 +71,7 @@ impl Stage {
             match child.try_wait().expect("it is our own") {
                 Some(status) => break status.code(),
                 None if started.elapsed() > PATIENCE => {
-                    kill(child.id());
+                    kill_all(&descendants(child.id()));
                     child.wait().expect("it is over");
                     break None;
                 }
@@ -91,19 +100,27 @@ impl Stage {
         ran
     }
 
-    /// What commands wrote though they were only to say what they would do.
-    pub(crate) fn dry_runs(&self, lines: &[&str]) -> Vec<String> {
-        let mut wrote = Vec::new();
-        for line in lines {
-            let before = self.proxy.requests().len();
-            let ran = self.run(&format!("{line} --dry-run"));
-            if ran.code != Some(0) {
-                wrote.push(format!("{ran}"));
-            }
-            let writes = self.proxy.requests().split_off(before).into_iter().filter(Request::is_write);
-            wrote.extend(writes.map(|write| format!("`{line} --dry-run` wrote {write}")));
-        }
-        wrote
+    /// Runs a command that is to say what it would do, and gives what it says: it writes nothing, not even the lock of a
+    /// state.
+    #[track_caller]
+    pub(crate) fn dry_run(&self, line: &str) -> Value {
+        let before = self.proxy.requests().len();
+        let planned = self.run(&format!("{line} --dry-run --json")).json();
+        let writes = self.proxy.requests().split_off(before).into_iter().filter(Request::is_write);
+        let wrote: Vec<_> = writes.map(|write| write.to_string()).collect();
+        assert!(wrote.is_empty(), "`{line} --dry-run` wrote {wrote:?}");
+        planned
+    }
+
+    /// Runs a command twice, and the second time for real: what the first said is what the second reports.
+    #[track_caller]
+    pub(crate) fn foretells(&self, line: &str) {
+        let planned = self.dry_run(line);
+        // Those that delete ask for agreement.
+        let agreed = if line.starts_with("prune") || line.starts_with("teardown") { " --yes" } else { "" };
+        let reported = self.run(&format!("{line}{agreed} --json")).json();
+        let differs = unlike(&planned, &reported, "");
+        assert!(differs.is_empty(), "`{line}` did something else than it had said:\n{}", differs.join("\n"));
     }
 
     /// When it is called, kills (`-9`) the command that runs, with all that it has started.
@@ -111,8 +128,29 @@ impl Stage {
         let running = self.running.clone();
         move || match running.load(Ordering::SeqCst) {
             0 => {}
-            process => kill(process),
+            process => kill_all(&descendants(process)),
         }
+    }
+
+    /// `-9` to this much of what runs: whether there was anything to kill.
+    pub(crate) fn kill(&self, whom: Whom) -> bool {
+        let process = self.running.load(Ordering::SeqCst);
+        if process == 0 {
+            return false;
+        }
+        let victims = match whom {
+            Whom::Command => vec![process.to_string()],
+            Whom::Terraform => {
+                let all = descendants(process);
+                let is_terraform = |id: &String| {
+                    fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|name| name.trim() == "terraform")
+                };
+                all.into_iter().filter(is_terraform).collect()
+            }
+            Whom::All => descendants(process),
+        };
+        kill_all(&victims);
+        !victims.is_empty()
     }
 
     /// When it is called, tells the command alone to end, as a CI system does.
@@ -308,8 +346,8 @@ fn copy(from: &Path, to: &Path) {
     assert!(status.success(), "`{}` could not be copied", from.display());
 }
 
-/// `-9` to a process and all that it has started, also what has a process group of its own.
-fn kill(process: u32) {
+/// A process and all that it has started, also what has a process group of its own.
+fn descendants(process: u32) -> Vec<String> {
     let mut all = vec![process.to_string()];
     let mut next = 0;
     while next < all.len() {
@@ -317,5 +355,34 @@ fn kill(process: u32) {
         all.extend(String::from_utf8_lossy(&children.stdout).split_whitespace().map(str::to_owned));
         next += 1;
     }
-    let _ = Command::new("kill").arg("-KILL").args(&all).stderr(Stdio::null()).status();
+    all
+}
+
+fn kill_all(processes: &[String]) {
+    if !processes.is_empty() {
+        let _ = Command::new("kill").arg("-KILL").args(processes).stderr(Stdio::null()).status();
+    }
+}
+
+/// Where a report is not what was planned. What only a run can know, a plan says nothing of, or that it is still to come.
+fn unlike(planned: &Value, reported: &Value, at: &str) -> Vec<String> {
+    match (planned, reported) {
+        (Value::Object(planned), Value::Object(reported)) => {
+            let of = |(key, value): (&String, &Value)| match (key.as_str(), value) {
+                ("dry_run", _) | ("storage_after" | "lambdas", Value::Null) => Vec::new(),
+                _ => unlike(value, reported.get(key).unwrap_or(&Value::Null), &format!("{at}.{key}")),
+            };
+            planned.iter().flat_map(of).collect()
+        }
+        (Value::Array(planned), Value::Array(reported)) if planned.len() == reported.len() => {
+            let both = planned.iter().zip(reported).enumerate();
+            both.flat_map(|(nth, (planned, reported))| unlike(planned, reported, &format!("{at}[{nth}]"))).collect()
+        }
+        (Value::String(planned), Value::String(version)) if planned == "the version to be published" => {
+            let is_number = version.parse::<u64>().is_ok();
+            if is_number { Vec::new() } else { vec![format!("  {at}: {version} is no version")] }
+        }
+        _ if planned == reported => Vec::new(),
+        _ => vec![format!("  {at}: {reported} instead of {planned}")],
+    }
 }

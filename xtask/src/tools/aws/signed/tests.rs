@@ -60,13 +60,13 @@ fn whether_a_bucket_is_there_may_stay_unknown() {
         (400, "AuthorizationHeaderMalformed", 1, "AWS's own message"),
         (403, "AccessDenied", 1, "`s3:ListBucket`"),
         (429, "SlowDown", 6, "limits the calls"),
-        (500, "InternalError", 6, "still fails after 6 attempts"),
-        (502, "", 6, "still fails"),
-        (503, "SlowDown", 6, "still fails"),
-        (504, "", 6, "still fails"),
+        (500, "InternalError", 6, "on AWS's side"),
+        (502, "", 6, "on AWS's side"),
+        (503, "SlowDown", 6, "on AWS's side"),
+        (504, "", 6, "on AWS's side"),
     ] {
         let (aws, client) = answering(&vec![s3(status, code); 9]);
-        let error = render(&aws.has_bucket("states").expect_err("it is not known"));
+        let error = render(&aws.has_bucket("states").expect_err("it is not known"), None);
         for part in ["cannot tell whether bucket `states` is there", code, "says S3", "of-the-request", hint] {
             assert!(error.contains(part), "{status}: no `{part}` in {error}");
         }
@@ -84,7 +84,8 @@ fn a_fault_that_passes_is_not_told_of() {
     // CloudWatch limits with a status of 400.
     let throttled = (400, QUERY.replace("{}", "Throttling"));
     let (aws, client) = answering(&[throttled, (403, QUERY.replace("{}", "AccessDenied"))]);
-    let error = render(&aws.measure("app", "main", crate::model::version::Version(3), 5).expect_err("it is refused"));
+    let error =
+        render(&aws.measure("app", "main", crate::model::version::Version(3), 5).expect_err("it is refused"), None);
     assert!(error.contains("AccessDenied: says CloudWatch") && error.contains("version 3 of `app`"), "{error}");
     assert_eq!(sent(&client).len(), 2);
     assert!(sent(&client)[0].starts_with("GET https://monitoring.us-east-1.amazonaws.com/?Action=GetMetricData"));
@@ -98,7 +99,7 @@ fn an_api_is_there_or_not_or_nobody_knows() {
     assert_eq!(sent(&client), ["GET https://apigateway.us-east-1.amazonaws.com/v2/apis/a1"]);
     assert!(!answering(&[json(404)]).0.has_api("a1").expect("an answer"));
     for status in [401, 403, 429, 503] {
-        let error = render(&answering(&vec![json(status); 6]).0.has_api("a1").expect_err("it is not known"));
+        let error = render(&answering(&vec![json(status); 6]).0.has_api("a1").expect_err("it is not known"), None);
         assert!(error.contains("HTTP API `a1`") && error.contains("NotFoundException: says API Gateway"), "{error}");
     }
 }
@@ -115,7 +116,7 @@ fn a_bucket_is_made_once() {
         let (aws, client) = answering(&[answer]);
         match (aws.make_bucket("states"), made) {
             (Ok(()), Ok(())) => {}
-            (Err(error), Err(hint)) => assert!(render(&error).contains(hint), "{}", render(&error)),
+            (Err(error), Err(hint)) => assert!(render(&error, None).contains(hint), "{}", render(&error, None)),
             other => panic!("{other:?}"),
         }
         assert_eq!(sent(&client), ["PUT https://states.s3.us-east-1.amazonaws.com/"]);
