@@ -11,7 +11,7 @@ use crate::model::package::{Package, sha256};
 use crate::model::promote::Frozen;
 use crate::model::settings::OfFunction;
 use crate::tools::parallel::side_by_side;
-use crate::tools::terraform::Sources;
+use crate::tools::terraform::{Destroyable, Sources};
 use crate::tools::{events, files};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -82,6 +82,10 @@ impl<'a> Functions<'a> {
     /// Goes by what an earlier apply of the very same left, where another branch has applied since and the versions are
     /// still what they were: publishing them again would only give them other numbers.
     fn take_earlier(&mut self) -> Result<bool> {
+        // Who names what may be destroyed wants it to be.
+        if matches!(&self.stack.destroyable, Destroyable::Named(named) if !named.is_empty()) {
+            return Ok(false);
+        }
         let Some(earlier) = self.before.earlier(self.stack.digest()) else { return Ok(false) };
         let lambdas = self.entries(&earlier)?;
         if !self.wrong(&lambdas, false)?.is_empty() {
