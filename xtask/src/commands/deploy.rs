@@ -110,13 +110,18 @@ pub(crate) fn run(global: &Global, options: &Deploy) -> Result<ExitCode> {
     // What the state holds does not depend on the packages, and reading it takes as long as a build with nothing to do.
     let (prepared, packages) = std::thread::scope(|scope| {
         let prepared = scope.spawn(|| prepare(global, &project, known, production, dry_run));
-        let packages = build(&project, project.functions.iter());
+        let packages = build(&project, project.selected());
         (prepared.join(), packages)
     });
-    let packages = packages?;
+    let mut packages = packages?;
     let Prepared { environment, bootstrap, before, gateway } =
         prepared.map_err(|_| anyhow!("the thread that prepares the environment panicked"))??;
     let aws = environment.aws()?;
+    let others = functions::to_build(&project, &before)?.into_iter();
+    let others: Vec<_> = others.filter(|other| packages.iter().all(|built| built.function != other.name)).collect();
+    if !others.is_empty() {
+        packages.extend(build(&project, others.into_iter())?);
+    }
     let stacks = Stacks::new(&project, &environment)?.allowing(&options.destroy.allow_destroy);
     let refresh = options.refresh.refresh;
     let preview = Preview::of(production, options.url, environment.settings.preview_url);

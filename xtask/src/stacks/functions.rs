@@ -10,6 +10,7 @@ use crate::model::function::Function;
 use crate::model::package::{Package, sha256};
 use crate::model::promote::Frozen;
 use crate::model::settings::OfFunction;
+use crate::project::Project;
 use crate::tools::parallel::side_by_side;
 use crate::tools::terraform::{Destroyable, Sources};
 use crate::tools::{events, files};
@@ -59,6 +60,17 @@ pub(crate) fn held(stacks: &Stacks<'_>) -> Result<Held> {
     Held::of(stacks, &stacks.state(FOLDER, "functions"))
 }
 
+/// The functions that are to be built: those that are selected, and of the others those that were never applied, as all
+/// are published together.
+pub(crate) fn to_build<'p>(project: &'p Project, before: &Held) -> Result<Vec<&'p Function>> {
+    let applied: Lambdas = before.output("lambdas")?.unwrap_or_default();
+    let selected: Vec<_> = project.selected().map(|function| &function.name).collect();
+    let is_known =
+        |function: &Function| applied.get(&function.name).is_some_and(|lambda| lambda.configuration.is_some());
+    let wanted = |function: &&Function| selected.contains(&&function.name) || !is_known(function);
+    Ok(project.functions.iter().filter(wanted).collect())
+}
+
 impl<'a> Functions<'a> {
     /// Compares what the state holds with the packages.
     pub(crate) fn observe(
@@ -67,9 +79,10 @@ impl<'a> Functions<'a> {
         before: Held,
         refresh: bool,
     ) -> Result<Self> {
-        let roles = stacks.project.functions.iter().map(Role::of).collect::<Result<Vec<_>>>()?;
-        let stack = stack(stacks, packages, &roles)?;
         let lambdas: Lambdas = before.output("lambdas")?.unwrap_or_default();
+        let is_built = |function: &&Function| packages.iter().any(|package| package.function == function.name);
+        let roles = stacks.project.functions.iter().filter(is_built).map(Role::of).collect::<Result<Vec<_>>>()?;
+        let stack = stack(stacks, packages, &roles, &lambdas)?;
         let mut functions = Self { stacks, stack, roles, packages, due: None, before, lambdas };
         if !refresh && functions.take_earlier()? {
             return Ok(functions);
@@ -272,18 +285,27 @@ impl<'a> Functions<'a> {
     }
 }
 
-fn stack<'a>(stacks: &'a Stacks<'_>, packages: &[Package], roles: &[Role]) -> Result<Stack<'a>> {
-    let package = |package: &Package| {
+/// Of what was not built all stays as it was applied: the same code and role are no change.
+fn stack<'a>(stacks: &'a Stacks<'_>, packages: &[Package], roles: &[Role], applied: &Lambdas) -> Result<Stack<'a>> {
+    let package = |function: &str, digest: &str, architecture: Value| {
+        let path = stacks.project.package(function);
         // Relative, as a changed path alone would publish a version on every other machine.
-        let path = package.path.strip_prefix(&stacks.project.root).unwrap_or(&package.path);
-        let (digest, architecture) = (&package.digest.base64, package.architecture);
+        let path = path.strip_prefix(&stacks.project.root).unwrap_or(&path);
         json!({"path": Path::new("..").join(path), "sha256_base64": digest, "architecture": architecture})
     };
-    let packages: BTreeMap<_, Value> = packages.iter().map(|built| (&built.function, package(built))).collect();
-    let roles: BTreeMap<_, _> = roles.iter().map(|role| (&role.function, role.arn(stacks))).collect();
+    let (mut all_packages, mut all_roles) = (BTreeMap::new(), BTreeMap::new());
+    for (function, lambda) in applied.iter().filter(|(function, _)| stacks.project.has(function)) {
+        let architecture = lambda.configuration.as_ref().and_then(|applied| applied.architectures.first());
+        all_packages.insert(function.clone(), package(function, &lambda.code_sha256, json!(architecture)));
+        all_roles.insert(function.clone(), lambda.role_arn.clone());
+    }
+    for Package { function, digest, architecture, .. } in packages {
+        all_packages.insert(function.clone(), package(function, &digest.base64, json!(architecture)));
+    }
+    all_roles.extend(roles.iter().map(|role| (role.function.clone(), role.arn(stacks))));
     let mut variables = stacks.variables();
-    variables["roles"] = json!(roles);
-    variables["packages"] = json!(packages);
+    variables["roles"] = json!(all_roles);
+    variables["packages"] = json!(all_packages);
     variables["settings"] = json!(settings(stacks)?);
     let adoptable = stacks.project.functions.iter().flat_map(|function| {
         let (name, module) = (&function.name, function.module());

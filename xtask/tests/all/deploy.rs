@@ -80,6 +80,26 @@ fn from_the_first_deploy_on() {
     a_branch_that_is_over(&checkout);
     changed_by_hand(&checkout);
     a_table_of_a_branch(&checkout);
+    only_what_is_named(&checkout);
+}
+
+/// The others are neither built nor published, though they have changed.
+fn only_what_is_named(checkout: &Checkout) {
+    checkout.git(&["checkout", "--quiet", "-b", "narrow"]);
+    let others = || of(&checkout.json(&["status"]), ORDERS)["versions"].clone();
+    let before = others();
+    for function in [BILLING, ORDERS] {
+        checkout.say(function, "narrow");
+    }
+    checkout.commit("A change of both");
+    let ran = checkout.run(&["deploy", "--function", BILLING, "--json"]);
+    let deployed = ran.json();
+    assert_eq!((functions(&deployed), &of(&deployed, BILLING)["published"]), (vec![BILLING], &json!(true)));
+    assert!(!ran.stderr.contains("package orders"), "{ran}");
+    assert_eq!((others(), call(checkout, BILLING, "narrow")["word"].clone()), (before, json!("narrow")));
+    // The next one for all has the rest to do.
+    assert_eq!(of(&checkout.json(&["deploy"]), ORDERS)["published"], true);
+    assert_eq!(call(checkout, ORDERS, "narrow")["word"], "narrow");
 }
 
 /// Somebody changes `$LATEST` in AWS's console, from which the next version would be published.
