@@ -11,6 +11,7 @@ use crate::project::Project;
 use crate::stacks::lambdas::{Lambda, lambda};
 use crate::tools::aws::Aws;
 use crate::tools::events;
+use crate::tools::parallel::side_by_side;
 use anyhow::{Context, Result, anyhow};
 use serde::Serialize;
 use std::fmt;
@@ -57,9 +58,9 @@ impl fmt::Display for Proved {
 pub(crate) fn prove_output(project: &Project, environment: &Environment) -> Result<Vec<Proved>> {
     let lambdas = read_lambdas(project, environment)?;
     let aws = environment.aws()?;
-    let proofs =
-        project.selected().map(|function| prove(project, &aws, function, lambda(&lambdas, &function.name)?, false));
-    proofs.collect()
+    let selected: Vec<_> = project.selected().collect();
+    let prove = |function: &&Function| prove(project, &aws, function, lambda(&lambdas, &function.name)?, false);
+    side_by_side(&selected, prove).into_iter().collect()
 }
 
 /// Proves one version against the package that lies in `target`. With a role that was made just now its smoke test is tried
