@@ -389,6 +389,11 @@ fn a_smoke_test_that_fails(checkout: &Checkout) {
     assert_eq!(checkout.aliases(ORDERS), before, "the smoke test comes before any alias");
     checkout.run(&["alias"]).fails_with(&["failed its smoke test"]);
     checkout.run(&["smoke"]).fails_with(&["failed its smoke test"]);
+    let event = serde_json::from_str::<Value>(&checkout.read(SMOKE)).expect("a smoke test")["event"].take();
+    let case = |name: &str, log: &str| json!({"name": name, "event": event, "expect": {"status": 200, "log": log}});
+    checkout.write(SMOKE, &json!({"cases": [case("heard", "asked for"), case("unheard", "refused")]}).to_string());
+    let unheard = "case `unheard`: no line of its log contains `refused`";
+    checkout.run(&["smoke"]).fails_with(&["failed its smoke test", unheard, "asked for `/orders`"]);
 
     checkout.write(SMOKE, "{\"event\": {}");
     checkout.run(&["alias"]).fails_with(&[SMOKE, "is not a smoke test"]);
