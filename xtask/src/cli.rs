@@ -10,6 +10,7 @@ use crate::model::rollback::Back;
 use crate::model::scaffold::FunctionName;
 use crate::model::settings::PreviewUrl;
 use crate::model::traffic::Share;
+use crate::model::trigger::{RoutePath, Trigger};
 use crate::model::version::Version;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use jiff::SignedDuration;
@@ -74,7 +75,7 @@ pub(crate) enum Command {
     Promote(Promote),
     /// Move the branch's aliases back to the release that was live before, or take a canary away
     Rollback(Rollback),
-    /// Apply production's HTTP API, which invokes production's alias
+    /// Apply what calls production's alias: its HTTP API, queues and the like
     Gateway(Apply),
     /// Do all of it: build, apply, smoke test, move the alias
     Deploy(Deploy),
@@ -292,6 +293,12 @@ pub(crate) struct Teardown {
 pub(crate) struct New {
     /// What the function, its crate and its folder are called
     pub(crate) name: FunctionName,
+    /// What calls it through production's alias; nothing if left out
+    #[arg(long, value_enum)]
+    pub(crate) trigger: Option<Trigger>,
+    /// The path of its route, where requests call it; `/NAME` if left out
+    #[arg(long, value_name = "PATH")]
+    pub(crate) route: Option<RoutePath>,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
 }

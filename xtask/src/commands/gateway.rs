@@ -1,4 +1,4 @@
-//! `gateway`: production's HTTP API, which invokes the production alias.
+//! `gateway`: what calls the production alias, such as production's HTTP API.
 
 use super::Steps;
 use crate::cli::{self, Global};

@@ -1,4 +1,4 @@
-//! The gateway: production's HTTP API, which invokes the production alias.
+//! The gateway: what calls the production alias, such as production's HTTP API.
 
 use super::lambdas::Lambdas;
 use super::{Due, Held, Plan, Stack, Stacks, Why};

@@ -93,7 +93,7 @@ impl Checkout {
         }
         let providers = base.join("providers");
         fs::create_dir_all(&providers).expect("a folder for providers");
-        for environment in ["local", "dev", "prod"] {
+        for environment in ["local", "dev", "prod", "check"] {
             let data = checkout.root.join("target/terraform").join(environment);
             fs::create_dir_all(&data).expect("a folder for Terraform's data");
             symlink(&providers, data.join("providers")).expect("a link to the providers");

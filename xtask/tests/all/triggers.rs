@@ -1,0 +1,115 @@
+//! What calls a function: each trigger's scaffold passes the gates, and what it binds is production's alone.
+
+use crate::common::fixture::{LOCAL_ACCOUNT, PRODUCTION};
+use crate::common::report::of;
+use crate::common::{Checkout, run, send, workspace};
+use serde_json::json;
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// A function of each trigger's, called after it.
+pub(crate) const TRIGGERS: [&str; 2] = ["http", "sqs"];
+
+/// With the real workspace's `Cargo.lock`, which cargo cuts down to what is needed: the versions that are downloaded.
+fn checkout(name: &str) -> Checkout {
+    let checkout = Checkout::for_builds(name);
+    fs::copy(workspace().join("Cargo.lock"), checkout.path("Cargo.lock")).expect("a copied file");
+    checkout
+}
+
+/// A function's name for a trigger.
+fn called(trigger: &str) -> String {
+    format!("by-{trigger}")
+}
+
+#[test]
+fn every_gate_takes_each_of_them() {
+    let checkout = checkout("gates");
+    let config = checkout.path(".circleci/config.yml");
+    fs::create_dir_all(config.parent().expect("a folder")).expect("a folder");
+    fs::copy(workspace().join(".circleci/config.yml"), config).expect("a copied file");
+    for trigger in TRIGGERS {
+        let arguments = ["new", &called(trigger), "--trigger", trigger];
+        let planned = checkout.json(&[&arguments[..], &["--dry-run"]].concat());
+        let made = checkout.json(&arguments);
+        assert_eq!(planned, made);
+        let made = made["made"].as_array().expect("a list");
+        assert!(made.contains(&json!(format!("terraform/gateway/by_{trigger}.tf"))), "{made:?}");
+        let clippy = format!("{}/src/main.rs", called(trigger));
+        assert!(made.contains(&json!(clippy)), "{made:?}");
+    }
+    checkout.commit("A function for each trigger");
+    let mut check = checkout.command(&["check"]);
+    // What they depend on is compiled there already, as a rule.
+    let ran = run(check.env("CARGO_TARGET_DIR", workspace().join("target")));
+    assert_eq!(ran.code, Some(0), "{ran}");
+    for gate in ["format", "lint", "terraform", "test"] {
+        assert!(ran.stderr.lines().any(|line| line.trim_start().starts_with(gate)), "{gate}: {ran}");
+    }
+}
+
+#[test]
+fn a_route_is_where_it_was_wanted() {
+    let checkout = checkout("gates");
+    checkout.run(&["new", "shipping", "--trigger", "sqs", "--route", "/shipping"]).fails_with(&["answers no HTTP"]);
+    assert_eq!(checkout.git(&["status", "--porcelain", "--", "shipping", "terraform"]), "");
+    checkout.json(&["new", "shipping", "--route", "/v1/shipping"]);
+    let gateway = checkout.read("terraform/gateway/shipping.tf");
+    assert!(gateway.contains("route_key = \"ANY /v1/shipping\""), "{gateway}");
+    let outputs = checkout.read("terraform/gateway/outputs.tf");
+    assert!(outputs.contains("\"shipping\" = aws_apigatewayv2_route.shipping.route_key"), "{outputs}");
+}
+
+/// A message that is not worked off by a version that was not released, and follows a rollback.
+#[test]
+fn a_queue_is_productions() {
+    const NAME: &str = "mailer";
+    let checkout = checkout("queue");
+    checkout.json(&["new", NAME, "--trigger", "sqs"]);
+    checkout.commit("A function that a queue calls");
+    assert_eq!(of(&checkout.json(&["deploy"]), NAME)["version"], "1");
+
+    let endpoint = checkout.json(&["local", "status"])["endpoint"].as_str().expect("it runs").to_owned();
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    let order = |id: &str| {
+        let body = format!("Action=SendMessage&MessageBody=%7B%22id%22%3A%22{id}%22%7D");
+        let (status, said) = send(&endpoint, "POST", &format!("/{LOCAL_ACCOUNT}/{NAME}"), &form, &body);
+        assert_eq!(status, 200, "{said}");
+    };
+    let log = |version: &str| checkout.run(&["logs", "--function", NAME, "--version", version]).stdout;
+    // The version that has worked it off, once one has.
+    let worked_off = |id: &str, versions: &[&str]| {
+        let started = Instant::now();
+        loop {
+            let says = |version: &&&str| log(version).lines().any(|line| line.contains(&format!("\"order\":\"{id}\"")));
+            if let Some(version) = versions.iter().find(says) {
+                return (*version).to_owned();
+            }
+            assert!(started.elapsed() < Duration::from_secs(60), "nobody works off {id}: {}", log(versions[0]));
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    };
+    order("first");
+    assert_eq!(worked_off("first", &["1"]), "1");
+
+    checkout.git(&["checkout", "--quiet", "-b", "feature-1"]);
+    checkout.edit("mailer/src/handler.rs", "\"worked off\"", "\"worked off otherwise\"");
+    checkout.commit("Another word");
+    assert_eq!(of(&checkout.json(&["deploy"]), NAME)["version"], "2");
+    assert_eq!(worked_off("smoke", &["2"]), "2", "what it is asked itself, it does");
+    order("second");
+    assert_eq!(worked_off("second", &["2", "1"]), "1", "a version that was not released got a message");
+
+    checkout.git(&["checkout", "--quiet", PRODUCTION]);
+    checkout.git(&["merge", "--quiet", "--no-ff", "--message", "Merge feature-1", "feature-1"]);
+    assert_eq!(of(&checkout.json(&["deploy"]), NAME)["version"], "2");
+    order("third");
+    assert_eq!(worked_off("third", &["1", "2"]), "2");
+
+    assert_eq!(of(&checkout.json(&["rollback"]), NAME)["version"], "1");
+    order("fourth");
+    assert_eq!(worked_off("fourth", &["2", "1"]), "1", "the queue does not follow a rollback");
+
+    let plan = checkout.json(&["plan", "--refresh"]);
+    assert_eq!(plan["changes"], false, "{plan}");
+}
