@@ -5,7 +5,7 @@ use crate::error::{Hint, bail_hint};
 use crate::model::scaffold::{FunctionName, Scaffold};
 use crate::project;
 use crate::tools::{cargo, files};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use serde::Serialize;
 use std::fmt;
 use std::fs;
@@ -50,9 +50,7 @@ struct Write {
 
 pub(crate) fn run(global: &Global, new: &New) -> Result<ExitCode> {
     let root = project::root()?;
-    let scaffold = Scaffold::new(&new.name, new.trigger, new.route.as_ref())
-        .map_err(|why| anyhow!(why))
-        .hint("leave out `--route`, or say `--trigger http`")?;
+    let scaffold = Scaffold::new(&new.name, new.trigger, new.route.as_ref())?;
     let _lock = files::lock(&root.join("target/new.lock"), Duration::from_secs(60))?;
     let writes = decide(&root, &scaffold)?;
     let paths = |exists: bool| {

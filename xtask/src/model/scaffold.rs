@@ -1,17 +1,14 @@
 //! A new function: what it may be called, the files that it begins with, and its lines in files that are there.
 
 use super::insert;
-use super::trigger::{RoutePath, Trigger};
-use crate::error::with_hint;
+use super::trigger::{LONGEST, RoutePath, Trigger};
+use crate::error::{bail_hint, with_hint};
 use anyhow::{Result, anyhow};
 use std::fmt;
 use std::str::FromStr;
 use toml_edit::{Document, Item, Table};
 
 const MODULE: &str = include_str!("../../templates/function/function.tf");
-
-/// Lambda's limit (<https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>).
-const LONGEST: usize = 64;
 
 /// What no crate or executable may be called: Rust's words, the libraries that come with it, cargo's own folders.
 const TAKEN: [&str; 59] = [
@@ -139,20 +136,27 @@ impl<'a> Scaffold<'a> {
     /// A route makes HTTP the trigger, and HTTP a route of the function's name.
     ///
     /// # Errors
-    /// A route for what answers no HTTP.
-    pub(crate) fn new(
-        name: &'a FunctionName,
-        trigger: Option<Trigger>,
-        route: Option<&RoutePath>,
-    ) -> Result<Self, String> {
+    /// A route for what answers no HTTP; a name that is too long for what is named after it.
+    pub(crate) fn new(name: &'a FunctionName, trigger: Option<Trigger>, route: Option<&RoutePath>) -> Result<Self> {
         let trigger = trigger.or(route.map(|_| Trigger::Http));
         let path = match (trigger, route) {
             (Some(Trigger::Http), Some(route)) => route.to_string(),
             (Some(Trigger::Http), None) => format!("/{name}"),
             (_, None) => "/".to_owned(),
-            (_, Some(route)) => return Err(format!("the route `{route}` leads to a function that answers no HTTP")),
+            (_, Some(route)) => bail_hint!(
+                "leave out `--route`, or say `--trigger http`";
+                "the route `{route}` would lead to a function that answers no HTTP"
+            ),
         };
-        Ok(Self { name, trigger, path })
+        let scaffold = Self { name, trigger, path };
+        let longest = scaffold.kind().longest_name();
+        if name.as_str().len() > longest {
+            bail_hint!(
+                format!("choose one of {longest} characters at most");
+                "`{name}` is too long a name: what calls the function is named after it, with the account and the region"
+            );
+        }
+        Ok(scaffold)
     }
 
     /// One that answers HTTP, and that nothing is made to call.
@@ -165,12 +169,13 @@ impl<'a> Scaffold<'a> {
     }
 
     fn fill(&self, template: &str) -> String {
-        let (name, module) = (self.name.as_str(), self.name.module());
+        let module = self.name.module();
         let fields = [
-            ("{{name}}", name),
+            ("{{name}}", self.name.as_str()),
             ("{{module}}", &module),
             ("{{path}}", &self.path),
             ("{{events}}", self.kind().events()),
+            ("{{dependency}}", self.kind().dependency()),
         ];
         fields.iter().fold(template.to_owned(), |text, (field, value)| text.replace(field, value))
     }
@@ -185,7 +190,8 @@ impl<'a> Scaffold<'a> {
     pub(crate) fn terraform_files(&self) -> Vec<(String, String)> {
         let module = self.name.module();
         let call = (format!("terraform/{module}.tf"), self.fill(MODULE));
-        let source = self.trigger.map(|kind| (format!("terraform/gateway/{module}.tf"), self.fill(kind.source())));
+        let source =
+            self.trigger.map(|kind| (format!("terraform/gateway/{module}.tf"), self.fill(&kind.sources().join("\n"))));
         [call].into_iter().chain(source).collect()
     }
 
@@ -281,11 +287,18 @@ mod tests {
     #[test]
     fn a_route_is_for_http_alone() {
         let (name, route) = (name("orders"), "/v1/orders".parse::<RoutePath>().expect("a path"));
-        let path = |trigger, route| Scaffold::new(&name, trigger, route).map(|scaffold| scaffold.path);
-        assert_eq!(path(None, None).as_deref(), Ok("/"));
-        assert_eq!(path(Some(Trigger::Http), None).as_deref(), Ok("/orders"));
-        assert_eq!(path(None, Some(&route)).as_deref(), Ok("/v1/orders"));
-        assert!(path(Some(Trigger::Sqs), Some(&route)).is_err());
+        let path = |trigger, route| Scaffold::new(&name, trigger, route).ok().map(|scaffold| scaffold.path);
+        assert_eq!(path(None, None).as_deref(), Some("/"));
+        assert_eq!(path(Some(Trigger::Http), None).as_deref(), Some("/orders"));
+        assert_eq!(path(None, Some(&route)).as_deref(), Some("/v1/orders"));
+        assert_eq!(path(Some(Trigger::Sqs), Some(&route)), None);
+    }
+
+    #[test]
+    fn a_bucket_leaves_less_of_a_name() {
+        let (fits, too_long) = (name(&"x".repeat(35)), name(&"x".repeat(36)));
+        let is_made = |name, trigger| Scaffold::new(name, Some(trigger), None).is_ok();
+        assert!(is_made(&fits, Trigger::S3) && !is_made(&too_long, Trigger::S3) && is_made(&too_long, Trigger::Sqs));
     }
 
     #[test]

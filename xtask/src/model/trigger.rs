@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// Lambda's limit (<https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>).
+pub(super) const LONGEST: usize = 64;
+
 /// A file by its path below a folder, and what it says.
 type Template = (&'static str, &'static str);
 
@@ -12,44 +15,79 @@ macro_rules! templates {
     };
 }
 
-macro_rules! source {
-    ($folder:literal) => {
-        include_str!(concat!("../../templates/function/", $folder, "/source.tf"))
+macro_rules! sources {
+    ($($path:literal),+) => {
+        &[$(include_str!(concat!("../../templates/function/", $path, ".tf"))),+]
     };
 }
 
 /// What is the same for all that answer no HTTP.
 const EVENT: &[Template] = templates!("event": "Cargo.toml", "src/main.rs");
-
-/// Below the crate's folder, in the order in which they are written.
-const HTTP: &[Template] =
-    templates!("http": "Cargo.toml", "src/main.rs", "src/router.rs", "iam-policy.json", "smoke.json");
-const SQS: &[Template] = templates!("sqs": "src/handler.rs", "iam-policy.json", "smoke.json", "events/message.json");
+/// What is the same for those that Lambda hands on without waiting for the answer, and that need no more than that.
+const ASYNC: &[Template] = templates!("async": "iam-policy.json");
 
 /// What calls a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Trigger {
     /// Requests to a route of production's HTTP API
     Http,
-    /// Messages of a queue, with a queue for those that fail
+    /// Messages of a queue
     Sqs,
+    /// The clock
+    Schedule,
+    /// Objects that come into a bucket
+    S3,
+    /// Changes of a table
+    Dynamodb,
+    /// Events on the account's bus
+    Eventbridge,
+    /// Messages of a topic
+    Sns,
 }
 
 impl Trigger {
-    /// The crate's files.
+    /// The files below the crate's folder, in the order in which they are written.
     pub(super) fn templates(self) -> impl Iterator<Item = Template> {
-        let (common, own) = match self {
-            Self::Http => (&[][..], HTTP),
-            Self::Sqs => (EVENT, SQS),
+        let parts: [&[Template]; 3] = match self {
+            Self::Http => [
+                templates!("http": "Cargo.toml", "src/main.rs", "src/router.rs", "iam-policy.json", "smoke.json"),
+                &[],
+                &[],
+            ],
+            Self::Sqs => [
+                EVENT,
+                &[],
+                templates!("sqs": "src/handler.rs", "iam-policy.json", "smoke.json", "events/message.json"),
+            ],
+            Self::Schedule => {
+                [EVENT, ASYNC, templates!("schedule": "src/handler.rs", "smoke.json", "events/tick.json")]
+            }
+            Self::S3 => {
+                [EVENT, &[], templates!("s3": "src/handler.rs", "iam-policy.json", "smoke.json", "events/object.json")]
+            }
+            Self::Dynamodb => [
+                EVENT,
+                &[],
+                templates!("dynamodb": "src/handler.rs", "iam-policy.json", "smoke.json", "events/change.json"),
+            ],
+            Self::Eventbridge => {
+                [EVENT, ASYNC, templates!("eventbridge": "src/handler.rs", "smoke.json", "events/event.json")]
+            }
+            Self::Sns => [EVENT, ASYNC, templates!("sns": "src/handler.rs", "smoke.json", "events/message.json")],
         };
-        common.iter().chain(own).copied()
+        parts.into_iter().flatten().copied()
     }
 
-    /// What binds it to production's alias.
-    pub(super) fn source(self) -> &'static str {
+    /// What binds it to production's alias, and keeps what has failed.
+    pub(super) fn sources(self) -> &'static [&'static str] {
         match self {
-            Self::Http => source!("http"),
-            Self::Sqs => source!("sqs"),
+            Self::Http => sources!("http/source"),
+            Self::Sqs => sources!("sqs/source", "event/dead_letters"),
+            Self::Schedule => sources!("schedule/source", "async/retries", "event/dead_letters"),
+            Self::S3 => sources!("s3/source", "async/retries", "event/dead_letters"),
+            Self::Dynamodb => sources!("dynamodb/source", "event/dead_letters"),
+            Self::Eventbridge => sources!("eventbridge/source", "async/retries", "event/dead_letters"),
+            Self::Sns => sources!("sns/source", "async/retries", "event/dead_letters"),
         }
     }
 
@@ -58,6 +96,29 @@ impl Trigger {
         match self {
             Self::Http => "apigw",
             Self::Sqs => "sqs",
+            Self::Schedule | Self::Eventbridge => "eventbridge",
+            Self::S3 => "s3",
+            Self::Dynamodb => "dynamodb",
+            Self::Sns => "sns",
+        }
+    }
+
+    /// What its crate depends on besides, a line of the manifest.
+    pub(super) fn dependency(self) -> &'static str {
+        match self {
+            Self::S3 => "percent-encoding = \"2\"\n",
+            Self::Dynamodb => "serde_dynamo = \"4\"\n",
+            _ => "",
+        }
+    }
+
+    /// How long the function's name may be for what is named after it.
+    pub(super) fn longest_name(self) -> usize {
+        match self {
+            // A bucket has 63 characters at most, and the account and the longest region take 28
+            // (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>).
+            Self::S3 => 35,
+            _ => LONGEST,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What calls a function: each trigger's scaffold passes the gates, and what it binds is production's alone.
 
-use crate::common::fixture::{LOCAL_ACCOUNT, PRODUCTION};
+use crate::common::fixture::{LOCAL_ACCOUNT, PRODUCTION, PROJECT, REGION};
 use crate::common::report::of;
 use crate::common::{Checkout, run, send, workspace};
 use serde_json::json;
@@ -8,7 +8,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 /// A function of each trigger's, called after it.
-pub(crate) const TRIGGERS: [&str; 2] = ["http", "sqs"];
+pub(crate) const TRIGGERS: [&str; 7] = ["http", "sqs", "schedule", "s3", "dynamodb", "eventbridge", "sns"];
 
 /// With the real workspace's `Cargo.lock`, which cargo cuts down to what is needed: the versions that are downloaded.
 fn checkout(name: &str) -> Checkout {
@@ -110,6 +110,55 @@ fn a_queue_is_productions() {
     order("fourth");
     assert_eq!(worked_off("fourth", &["2", "1"]), "1", "the queue does not follow a rollback");
 
+    let plan = checkout.json(&["plan", "--refresh"]);
+    assert_eq!(plan["changes"], false, "{plan}");
+}
+
+/// What each source sends arrives at the version behind production's alias. The clock's is only bound: nobody waits for it.
+#[test]
+fn each_source_reaches_production() {
+    let checkout = checkout("sources");
+    for trigger in TRIGGERS {
+        checkout.json(&["new", &called(trigger), "--trigger", trigger]);
+    }
+    checkout.commit("A function for each trigger");
+    checkout.json(&["deploy"]);
+    let endpoint = checkout.json(&["local", "status"])["endpoint"].as_str().expect("it runs").to_owned();
+    let ask = |service: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str| {
+        let scope = format!("{LOCAL_ACCOUNT}/20260101/{REGION}/{service}/aws4_request");
+        let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none");
+        let headers = [headers, &[("Authorization", &signed)]].concat();
+        let (status, said) = send(&endpoint, method, path, &headers, body);
+        assert_eq!(status, 200, "{service}: {said}");
+    };
+    let json = |target| [("Content-Type", "application/x-amz-json-1.1"), ("X-Amz-Target", target)];
+    ask("s3", "PUT", &format!("/by-s3-{LOCAL_ACCOUNT}-{REGION}/an%20object"), &[], "text");
+    let item = json!({"TableName": "by-dynamodb-items", "Item": {"id": {"S": "an item"}}}).to_string();
+    ask("dynamodb", "POST", "/", &json("DynamoDB_20120810.PutItem"), &item);
+    let event = json!({"Source": PROJECT, "DetailType": "Order Placed", "Detail": "{\"id\":\"an event\"}"});
+    let other = json!({"Source": "another", "DetailType": "Order Placed", "Detail": "{\"id\":\"another\"}"});
+    ask("events", "POST", "/", &json("AWSEvents.PutEvents"), &json!({"Entries": [other, event]}).to_string());
+    let topic = format!(
+        "Action=Publish&TopicArn=arn:aws:sns:{REGION}:{LOCAL_ACCOUNT}:by-sns&Message=%7B%22id%22%3A%22a+message%22%7D"
+    );
+    ask("sns", "POST", "/", &[("Content-Type", "application/x-www-form-urlencoded")], &topic);
+    for (function, said) in [
+        ("by-s3", "\"key\":\"an object\""),
+        ("by-dynamodb", "\"item\":\"an item\""),
+        ("by-eventbridge", "\"order\":\"an event\""),
+        ("by-sns", "\"order\":\"a message\""),
+    ] {
+        let started = Instant::now();
+        let log = || checkout.run(&["logs", "--function", function, "--version", "1"]).stdout;
+        while !log().contains(said) {
+            assert!(started.elapsed() < Duration::from_secs(60), "{function} never said {said}: {}", log());
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+    let unasked = checkout.run(&["logs", "--function", "by-eventbridge", "--version", "1"]).stdout;
+    assert!(!unasked.contains("\"another\""), "the rule lets everything through: {unasked}");
+    let url = of(&checkout.json(&["deploy"]), "by-http")["url"].clone();
+    assert!(url.as_str().is_some_and(|url| url.ends_with("/by-http")), "{url}");
     let plan = checkout.json(&["plan", "--refresh"]);
     assert_eq!(plan["changes"], false, "{plan}");
 }

@@ -16,16 +16,6 @@ resource "aws_sqs_queue" "{{module}}" {
   }
 }
 
-resource "aws_sqs_queue" "{{module}}_dead_letters" {
-  name                      = "{{name}}-dead-letters"
-  message_retention_seconds = 14 * 24 * 60 * 60
-  sqs_managed_sse_enabled   = true
-
-  lifecycle {
-    prevent_destroy = true
-  }
-}
-
 # To production's alias: no version that was not released gets a message, and a rollback takes the queue along.
 resource "aws_lambda_event_source_mapping" "{{module}}" {
   event_source_arn        = aws_sqs_queue.{{module}}.arn
