@@ -122,8 +122,7 @@ fn each_source_reaches_production() {
         checkout.json(&["new", &called(trigger), "--trigger", trigger]);
     }
     checkout.commit("A function for each trigger");
-    checkout.json(&["deploy"]);
-    let endpoint = checkout.json(&["local", "status"])["endpoint"].as_str().expect("it runs").to_owned();
+    let endpoint = checkout.json(&["local", "up"])["endpoint"].as_str().expect("it runs").to_owned();
     let ask = |service: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str| {
         let scope = format!("{LOCAL_ACCOUNT}/20260101/{REGION}/{service}/aws4_request");
         let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none");
@@ -132,8 +131,23 @@ fn each_source_reaches_production() {
         assert_eq!(status, 200, "{service}: {said}");
     };
     let json = |target| [("Content-Type", "application/x-amz-json-1.1"), ("X-Amz-Target", target)];
-    ask("s3", "PUT", &format!("/by-s3-{LOCAL_ACCOUNT}-{REGION}/an%20object"), &[], "text");
-    let item = json!({"TableName": "by-dynamodb-items", "Item": {"id": {"S": "an item"}}}).to_string();
+    // As a run leaves it that is killed before Terraform can write down what it has made.
+    let (bucket, table) = (format!("/by-s3-{LOCAL_ACCOUNT}-{REGION}"), "by-dynamodb-items");
+    ask("s3", "PUT", &bucket, &[], "");
+    let made = json!({
+        "TableName": table, "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "StreamSpecification": {"StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    });
+    ask("dynamodb", "POST", "/", &json("DynamoDB_20120810.CreateTable"), &made.to_string());
+    let deployed = checkout.run(&["deploy"]);
+    assert_eq!(deployed.code, Some(0), "{deployed}");
+    for adopted in [&bucket[1..], table] {
+        assert!(deployed.stderr.contains(&format!("adopt `{adopted}`")), "{deployed}");
+    }
+    ask("s3", "PUT", &format!("{bucket}/an%20object"), &[], "text");
+    let item = json!({"TableName": table, "Item": {"id": {"S": "an item"}}}).to_string();
     ask("dynamodb", "POST", "/", &json("DynamoDB_20120810.PutItem"), &item);
     let event = json!({"Source": PROJECT, "DetailType": "Order Placed", "Detail": "{\"id\":\"an event\"}"});
     let other = json!({"Source": "another", "DetailType": "Order Placed", "Detail": "{\"id\":\"another\"}"});
