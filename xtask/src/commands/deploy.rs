@@ -87,7 +87,7 @@ pub(crate) fn run(global: &Global, options: &Deploy) -> Result<ExitCode> {
     let plan = Plan::release(&aws, &source, &proved)?;
     let moves = execute(&aws, "alias", &plan, |recorded| source.relation(recorded))?;
     let gateway = gateway.map(|before| Gateway::observe(&stacks, &applied.lambdas, &before, refresh)).transpose()?;
-    let api = gateway.as_ref().map(Gateway::apply).transpose()?;
+    let api = gateway.as_ref().map(Gateway::apply).transpose()?.flatten();
     let moves: Vec<_> = moves.into_iter().zip(&proved).collect();
     let deployed = side_by_side(&moves, |(moved, proved)| {
         let own = preview.carry_out(&aws, proved.lambda_name(), &moved.alias)?;
