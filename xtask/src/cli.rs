@@ -296,7 +296,7 @@ pub(crate) struct New {
     /// What calls it through production's alias; nothing if left out
     #[arg(long, value_enum)]
     pub(crate) trigger: Option<Trigger>,
-    /// The path of its route, where requests call it; `/NAME` if left out
+    /// The path of its route, where requests call it; `/NAME` for `--trigger http` alone
     #[arg(long, value_name = "PATH")]
     pub(crate) route: Option<RoutePath>,
     #[command(flatten)]
