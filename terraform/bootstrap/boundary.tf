@@ -109,6 +109,17 @@ data "aws_iam_policy_document" "boundary" {
     }
   }
 
+  # Nor when it keeps what a function could not do.
+  dynamic "statement" {
+    for_each = local.sends_dead_letters ? ["SendDeadLetters"] : []
+
+    content {
+      sid       = statement.value
+      actions   = ["sqs:SendMessage"]
+      resources = ["${local.sqs}:*-dead-letters"]
+    }
+  }
+
   statement {
     sid       = "NeverTheState"
     effect    = "Deny"

@@ -81,7 +81,11 @@ resource "aws_iam_service_linked_role" "apigateway" {
 locals {
   # A URL that is open to anybody lets `*` in. Where there is a gate, only production's branch is deployed, and that has
   # the gateway.
-  callers = concat(["apigateway.amazonaws.com"], var.preview_url == "public" && !var.gate ? ["*"] : [])
+  callers = concat(
+    ["apigateway.amazonaws.com"],
+    distinct([for trigger, service in local.services : "${service}.amazonaws.com" if contains(local.named, trigger)]),
+    var.preview_url == "public" && !var.gate ? ["*"] : [],
+  )
 }
 
 # What branches have besides: URLs of their aliases, for the callers that the environment's `preview_url` names.

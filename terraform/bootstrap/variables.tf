@@ -71,6 +71,27 @@ variable "functions" {
   }
 }
 
+variable "triggers" {
+  description = "What the pipeline may let call functions besides an HTTP API: `sqs`, `schedule`, `s3`, `dynamodb`, `eventbridge` or `sns`, and for each the functions."
+  type        = map(list(string))
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for trigger, names in var.triggers :
+      contains(["dynamodb", "eventbridge", "s3", "schedule", "sns", "sqs"], trigger) && length(setsubtract(names, var.functions)) == 0
+    ])
+    error_message = "Each must be `sqs`, `schedule`, `s3`, `dynamodb`, `eventbridge` or `sns`, and name functions of `functions`."
+  }
+
+  validation {
+    condition = alltrue([
+      for name in lookup(var.triggers, "s3", []) : "${name}-${var.account_id}-${var.region}" != var.state_bucket
+    ])
+    error_message = "A function whose bucket would be the one with Terraform's states can have none: give it another name."
+  }
+}
+
 variable "deploy_role" {
   description = "Name of the role that CircleCI assumes; where there is a gate, `-publish` or `-release` follows it."
   type        = string

@@ -3,10 +3,12 @@
 use crate::cli::{Global, New};
 use crate::error::{Hint, bail_hint};
 use crate::model::scaffold::{FunctionName, Scaffold};
+use crate::model::trigger::Triggers;
 use crate::project;
 use crate::tools::{cargo, files};
 use anyhow::{Context, Result};
 use serde::Serialize;
+use serde_json::json;
 use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
@@ -26,6 +28,8 @@ struct Report {
     function: String,
     made: Vec<String>,
     changed: Vec<String>,
+    /// What an environment's file has to say before its pipeline may keep what calls the function.
+    triggers: Triggers,
 }
 
 impl fmt::Display for Report {
@@ -33,9 +37,17 @@ impl fmt::Display for Report {
         self.made.iter().try_for_each(|path| writeln!(f, "makes    {path}"))?;
         self.changed.iter().try_for_each(|path| writeln!(f, "changes  {path}"))?;
         writeln!(f, "next: `cargo xtask build --function {}`, then commit and `cargo xtask deploy`", self.function)?;
+        let setting = if self.triggers.is_empty() {
+            String::new()
+        } else {
+            format!(
+                "name it in `terraform/environments/NAME.tfvars.json` (`\"triggers\": {}`) and ",
+                json!(self.triggers)
+            )
+        };
         write!(
             f,
-            "before deploying to an account, run `cargo xtask bootstrap --env NAME` again as its administrator: the deploy role lists the functions by name"
+            "before deploying to an account, {setting}run `cargo xtask bootstrap --env NAME` again as its administrator: the deploy role lists the functions by name"
         )
     }
 }
@@ -63,7 +75,7 @@ pub(crate) fn run(global: &Global, new: &New) -> Result<ExitCode> {
         execute(&root, &new.name, &writes).inspect_err(|_| kept.undo(&root, &new.name, &writes))?;
     }
     changed.push(LOCK.to_owned());
-    super::show(global, &Report { function: new.name.to_string(), made, changed })
+    super::show(global, &Report { function: new.name.to_string(), made, changed, triggers: scaffold.triggers() })
 }
 
 /// What is to be written. What a killed run has written already is as it shall be, and so is no reason to refuse.

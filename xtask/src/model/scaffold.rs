@@ -1,7 +1,7 @@
 //! A new function: what it may be called, the files that it begins with, and its lines in files that are there.
 
 use super::insert;
-use super::trigger::{LONGEST, RoutePath, Trigger};
+use super::trigger::{LONGEST, RoutePath, Trigger, Triggers};
 use crate::error::{bail_hint, with_hint};
 use anyhow::{Result, anyhow};
 use std::fmt;
@@ -205,6 +205,12 @@ impl<'a> Scaffold<'a> {
     /// Terraform's outputs with the function in `lambdas`.
     pub(crate) fn output(&self, outputs: &str) -> Result<String> {
         self.entry(outputs, "lambdas", &format!("module.{}.lambda", self.name.module()))
+    }
+
+    /// What an environment has to name; a route of the HTTP API it need not.
+    pub(crate) fn triggers(&self) -> Triggers {
+        let named = self.trigger.filter(|trigger| *trigger != Trigger::Http);
+        named.map(|trigger| (trigger, [self.name.to_string()].into())).into_iter().collect()
     }
 
     pub(crate) fn has_route(&self) -> bool {

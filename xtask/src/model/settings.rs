@@ -1,6 +1,7 @@
 //! What an environment is and what it allows: `terraform/environments/<env>.tfvars.json`.
 
 use super::canary::Thresholds;
+use super::trigger::Triggers;
 use super::version::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,6 +29,9 @@ pub(crate) struct Settings {
     /// Whether a branch's alias gets a URL of its own.
     #[serde(default)]
     pub(crate) preview_url: PreviewUrl,
+    /// What the pipeline may let call functions besides an HTTP API: trigger to functions.
+    #[serde(default)]
+    pub(crate) triggers: Triggers,
     /// Who may assume the roles of the pipeline.
     pub(crate) circleci: CircleCi,
     #[serde(default)]
@@ -169,6 +173,7 @@ fn placeholders(value: &Value, path: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::trigger::Trigger;
     use super::*;
 
     const LOCAL: &str = r#"{
@@ -229,6 +234,20 @@ mod tests {
         ] {
             let refused = with(bad).map_err(|unusable| unusable.to_string()).expect_err(bad);
             assert!(refused.contains(why), "{bad}: {refused}");
+        }
+    }
+
+    #[test]
+    fn triggers_are_those_that_need_leave() {
+        let with = |said: &str| {
+            let text = filled_in(PROD).replacen('{', &format!(r#"{{"triggers": {said},"#), 1);
+            Settings::parse(&text).map(|settings| settings.triggers).map_err(|unusable| unusable.to_string())
+        };
+        let mailer = Triggers::from([(Trigger::Sqs, ["mailer".to_owned()].into())]);
+        assert_eq!(with(r#"{"sqs": ["mailer"]}"#), Ok(mailer));
+        for bad in ["http", "kinesis", "SQS"] {
+            let refused = with(&format!(r#"{{"{bad}": ["mailer"]}}"#)).expect_err(bad);
+            assert!(refused.contains(&format!("`{bad}`")) && refused.contains("`sqs`"), "{refused}");
         }
     }
 

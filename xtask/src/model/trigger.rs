@@ -1,5 +1,7 @@
 //! What calls a function, and what a new one begins with for it.
 
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -27,9 +29,12 @@ const EVENT: &[Template] = templates!("event": "Cargo.toml", "src/main.rs");
 const ASYNC: &[Template] = templates!("async": "iam-policy.json");
 
 /// What calls a function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Trigger {
     /// Requests to a route of production's HTTP API
+    // No environment has to allow it.
+    #[serde(skip)]
     Http,
     /// Messages of a queue
     Sqs,
@@ -44,6 +49,9 @@ pub(crate) enum Trigger {
     /// Messages of a topic
     Sns,
 }
+
+/// Which functions each may call.
+pub(crate) type Triggers = BTreeMap<Trigger, BTreeSet<String>>;
 
 impl Trigger {
     /// The files below the crate's folder, in the order in which they are written.

@@ -9,7 +9,7 @@ use crate::tools::{events, files};
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::path::PathBuf;
@@ -169,6 +169,8 @@ fn stack<'a>(stacks: &'a Stacks<'_>) -> Result<Stack<'a>> {
     variables["branches"] = json!(settings.branches);
     variables["gate"] = json!(settings.gate);
     variables["preview_url"] = json!(settings.preview_url);
+    stacks.require_functions("triggers", settings.triggers.values().flatten())?;
+    variables["triggers"] = json!(settings.triggers);
     variables["circleci"] = json!(settings.circleci);
     let issuer = format!("oidc.circleci.com/org/{}", settings.circleci.organization_id);
     let mut stack = Stack::new(stacks, "bootstrap", stacks.state(FOLDER, "bootstrap"), variables, &[])?;
@@ -176,13 +178,17 @@ fn stack<'a>(stacks: &'a Stacks<'_>) -> Result<Stack<'a>> {
         // It is done unasked, and holds nothing that is not made again.
         stack.destroyable = Destroyable::Anything;
     }
-    let (project, base) = (&environment.project, environment.deploy_role());
-    let duties = duty::roles(&base, settings.gate);
-    let numbers = 0..functions.len().div_ceil(IN_A_POLICY);
-    let policies = duties.iter().flat_map(|(duty, _)| numbers.clone().map(move |number| format!("{duty}-{number}")));
-    let policies = policies.map(|key| {
-        let arn = stacks.iam(&format!("policy/{project}/{base}-{key}"));
-        (format!("aws_iam_policy.functions[\"{key}\"]"), arn)
+    let (project, base) = (&environment.project, &environment.deploy_role());
+    let duties = duty::roles(base, settings.gate);
+    // At most a policy for each source, and less for each function.
+    let sources = settings.triggers.values().map(BTreeSet::len).sum::<usize>();
+    let kinds = [("functions", "", functions.len().div_ceil(IN_A_POLICY)), ("triggers", "triggers-", sources)];
+    let policies = kinds.into_iter().flat_map(|(kind, called, count)| {
+        let keys = duties.iter().flat_map(move |(duty, _)| (0..count).map(move |number| format!("{duty}-{number}")));
+        keys.map(move |key| {
+            let arn = stacks.iam(&format!("policy/{project}/{base}-{called}{key}"));
+            (format!("aws_iam_policy.{kind}[\"{key}\"]"), arn)
+        })
     });
     let roles = duties.iter().map(|(duty, role)| (format!("aws_iam_role.deploy[\"{duty}\"]"), role.clone()));
     // AWS may have made it; an emulated one has none.

@@ -318,14 +318,9 @@ fn stack<'a>(stacks: &'a Stacks<'_>, packages: &[Package], roles: &[Role], appli
 /// What the environment says of each function.
 fn settings(stacks: &Stacks<'_>) -> Result<BTreeMap<String, OfFunction>> {
     let said = &stacks.environment.settings.functions;
-    let names: Vec<_> = stacks.project.functions.iter().map(|function| function.name.as_str()).collect();
-    if let Some(unknown) = said.keys().find(|name| !names.contains(&name.as_str())) {
-        bail_hint!(
-            format!("look at `functions` in its file in `terraform/environments/`; the functions are: {}", names.join(", "));
-            "environment `{}` says something of `{unknown}`, which is no function", stacks.environment.name
-        );
-    }
-    Ok(names.into_iter().map(|name| (name.to_owned(), said.get(name).cloned().unwrap_or_default())).collect())
+    stacks.require_functions("functions", said.keys())?;
+    let names = stacks.project.functions.iter().map(|function| &function.name);
+    Ok(names.map(|name| (name.clone(), said.get(name).cloned().unwrap_or_default())).collect())
 }
 
 fn in_state(function: &Function) -> (String, String) {

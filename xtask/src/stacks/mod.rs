@@ -9,7 +9,7 @@ pub(crate) mod lambdas;
 pub(crate) mod role;
 
 use crate::environment::Environment;
-use crate::error::Hint;
+use crate::error::{Hint, bail_hint};
 use crate::model::package::sha256;
 use crate::model::partition::Partition;
 use crate::project::Project;
@@ -166,6 +166,18 @@ impl<'a> Stacks<'a> {
     /// The ARN of the policy that bounds every role, as `bootstrap` makes it.
     fn boundary(&self) -> String {
         self.iam(&format!("policy/{}/boundary", self.environment.project))
+    }
+
+    /// What an environment's file says under `key` is about functions that there are.
+    fn require_functions<'b>(&self, key: &str, said: impl IntoIterator<Item = &'b String>) -> Result<()> {
+        let names: Vec<_> = self.project.functions.iter().map(|function| function.name.as_str()).collect();
+        if let Some(unknown) = said.into_iter().find(|name| !names.contains(&name.as_str())) {
+            bail_hint!(
+                format!("look at `{key}` in its file in `terraform/environments/`; the functions are: {}", names.join(", "));
+                "environment `{}` says something of `{unknown}`, which is no function", self.environment.name
+            );
+        }
+        Ok(())
     }
 
     /// The ARN of something of IAM's in the environment's account.

@@ -54,6 +54,22 @@ fn a_function_that_every_tool_takes() {
     }
 }
 
+/// Which line of which file lets the pipeline keep what calls it.
+#[test]
+fn what_an_environment_has_to_name_is_said() {
+    let checkout = checkout();
+    let said = |arguments: &[&str]| {
+        let ran = checkout.run(&[&["new", "shipping", "--dry-run"], arguments].concat());
+        ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let named = said(&["--trigger", "sqs"]);
+    assert!(named.contains(r#"`"triggers": {"sqs":["shipping"]}`"#) && named.contains("xtask bootstrap"), "{named}");
+    for needs_none in [&[][..], &["--trigger", "http"], &["--route", "/shipping"]] {
+        let said = said(needs_none);
+        assert!(!said.contains("triggers") && said.contains("xtask bootstrap"), "{said}");
+    }
+}
+
 /// A kill leaves any beginning of the list; the same command goes on from there.
 #[test]
 fn what_a_kill_left_is_completed() {

@@ -4,6 +4,7 @@
 
 mod abuses;
 mod needs;
+mod triggers;
 mod trust;
 
 use crate::common::Checkout;
@@ -41,14 +42,16 @@ struct Accounts {
 }
 
 impl Accounts {
-    fn prepare() -> Self {
-        let checkout = Checkout::for_builds("permissions");
+    /// With what else a test wants of them.
+    fn prepare(name: &str, change: impl FnOnce(&Checkout)) -> Self {
+        let checkout = Checkout::for_builds(name);
         let dev = "terraform/environments/dev.tfvars.json";
         checkout.edit(dev, "\"preview_url\": \"none\"", "\"preview_url\": \"public\"");
         let prod = "terraform/environments/prod.tfvars.json";
         let project = format!("\"project_id\": \"{CIRCLECI_PROJECT}\"");
         let both = format!("{project}, \"release_project_id\": \"{RELEASE_PROJECT}\"");
         checkout.edit(prod, &project, &both);
+        change(&checkout);
         checkout.commit("URLs for branches, and a project for releases");
         let endpoint = checkout.json(&["local", "up"])["endpoint"].as_str().expect("it runs").to_owned();
         let policies = [("dev", DEV), ("prod", PROD)].map(|(environment, place)| {
@@ -75,20 +78,16 @@ fn bucket(place: Place<'_>) -> String {
 
 #[test]
 fn the_roles_have_what_a_release_needs_and_no_more() {
-    let accounts = Accounts::prepare();
+    let accounts = Accounts::prepare("permissions", |_| {});
     let needed = needs::record(&accounts);
     let Some(judge) = Judge::find() else { return };
     trust::judged(&judge, &accounts);
     let mut wrong = Vec::new();
     let mut ask =
         |role: &str, place: Place<'_>, policies: &[Value], boundary: Option<&Value>, calls: &[Call], allowed| {
-            let answers = judge.ask(place.account, policies, boundary, calls);
-            for (call, answer) in calls.iter().zip(answers) {
-                let is_right = if allowed { answer == "Allowed" } else { answer.ends_with("Denied") };
-                if !is_right {
-                    wrong.push(format!("{role}: {call}: {answer}"));
-                }
-            }
+            wrong.extend(
+                judge.wrong(place.account, policies, boundary, calls, allowed).map(|it| format!("{role}: {it}")),
+            );
         };
     let mut unused = Vec::new();
     for (place, duty, role) in accounts.roles() {

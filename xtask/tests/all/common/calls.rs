@@ -1,6 +1,8 @@
 //! What IAM is asked for a request that AWS gets: actions, resources and condition keys, by the Service Authorization
 //! Reference (<https://docs.aws.amazon.com/service-authorization/latest/reference/>).
 
+mod sources;
+
 use super::judge::Call;
 use super::proxy::Request;
 use serde_json::Value;
@@ -36,11 +38,16 @@ impl Place<'_> {
             "sts" => Vec::new(),
             // Terraform asks first who it is, and takes a no for an answer: then it asks STS, which tells anybody.
             "iam" if request.operation() == "GetUser" => Vec::new(),
-            "lambda" => self.lambda(request),
+            // Both are signed as Lambda, and both have `ListTags`.
+            "lambda" | "lambda-microvms" => self.lambda(request),
             "iam" => self.iam(request),
             "s3" => s3(request),
             "logs" => self.logs(request),
             "apigatewayv2" => self.apigateway(request),
+            "sqs" => self.queue(request),
+            "events" => self.rule(request),
+            "dynamodb" => self.table(request),
+            "sns" => self.topic(request),
             "cloudwatch" => vec![Call::new(&format!("cloudwatch:{}", request.operation()), "*")],
             service => panic!("nobody has said what IAM is asked for {service}: {request}"),
         }
@@ -59,6 +66,9 @@ impl Place<'_> {
         let (path, query) = request.path().split_once('?').unwrap_or((request.path(), ""));
         if let Some((_, arn)) = path.split_once("/tags/") {
             return vec![call(&decoded(arn))];
+        }
+        if let Some((_, id)) = path.split_once("/event-source-mappings") {
+            return self.mapping(request, id.trim_matches('/'));
         }
         let named =
             path.split("/functions/").nth(1).and_then(|rest| rest.split('/').next()).filter(|name| !name.is_empty());
@@ -88,9 +98,8 @@ impl Place<'_> {
     }
 
     fn iam(self, request: &Request) -> Vec<Call> {
-        let form = request.body();
-        let field = |name: &str| form.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}="))).map(decoded);
-        let role = self.role(&field("RoleName").unwrap_or_else(|| panic!("of what: {form}")));
+        let field = |name: &str| field(request, name);
+        let role = self.role(&field("RoleName").unwrap_or_else(|| panic!("of what: {request}")));
         let mut main = Call::new(&format!("iam:{}", request.operation()), &role);
         if request.operation() == "CreateRole" {
             main = main.with("iam:PermissionsBoundary", &field("PermissionsBoundary").expect("it has a boundary"));
@@ -98,7 +107,7 @@ impl Place<'_> {
             // What the role has, which was made with it.
             main = main.with("iam:PermissionsBoundary", &self.boundary());
         }
-        let tagged = request.operation() == "CreateRole" && form.contains("Tags.member.1");
+        let tagged = request.operation() == "CreateRole" && request.body().contains("Tags.member.1");
         [Some(main), tagged.then(|| Call::new("iam:TagRole", &role))].into_iter().flatten().collect()
     }
 
@@ -154,10 +163,14 @@ fn s3(request: &Request) -> Vec<Call> {
     let action = match request.operation() {
         "HeadBucket" | "ListObjects" | "ListObjectsV2" => "ListBucket",
         "HeadObject" => "GetObject",
-        operation => operation,
+        operation => sources::of_a_bucket(operation),
     };
     let resource = if key.is_empty() { bucket.to_owned() } else { format!("{bucket}/{}", decoded(key)) };
     vec![Call::new(&format!("s3:{action}"), &format!("arn:aws:s3:::{resource}"))]
+}
+
+fn field(request: &Request, name: &str) -> Option<String> {
+    request.body().split('&').find_map(|pair| pair.strip_prefix(&format!("{name}="))).map(decoded)
 }
 
 fn json(request: &Request) -> Value {

@@ -75,6 +75,21 @@ impl Judge {
         Some(Self(folder))
     }
 
+    /// The calls that are not all allowed, or not all denied, with the answers to them.
+    pub(crate) fn wrong(
+        &self,
+        account: &str,
+        policies: &[Value],
+        boundary: Option<&Value>,
+        calls: &[Call],
+        allowed: bool,
+    ) -> impl Iterator<Item = String> {
+        let answers = self.ask(account, policies, boundary, calls);
+        let right = move |answer: &str| if allowed { answer == "Allowed" } else { answer.ends_with("Denied") };
+        let wrong = calls.iter().zip(answers).filter(move |(_, answer)| !right(answer));
+        wrong.map(|(call, answer)| format!("{call}: {answer}"))
+    }
+
     /// What IAM would say to each call, by policies and within a boundary if there is one.
     pub(crate) fn ask(
         &self,

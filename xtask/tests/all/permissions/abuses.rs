@@ -104,7 +104,7 @@ fn of_any(place: Place<'_>) -> Vec<Call> {
         .map(lambda),
     );
     // Other callers: an account, a service, whoever is not named.
-    for principal in ["333333333333", "arn:aws:iam::333333333333:root", "events.amazonaws.com", "s3.amazonaws.com"] {
+    for principal in ["333333333333", "arn:aws:iam::333333333333:root", "ec2.amazonaws.com"] {
         all.push(lambda("AddPermission").with("lambda:Principal", principal));
     }
     all.push(lambda("AddPermission"));
@@ -183,7 +183,29 @@ fn of_any(place: Place<'_>) -> Vec<Call> {
     all.push(Call::new("apigateway:GET", &format!("arn:aws:apigateway:{}::/restapis", place.region)));
     all.push(Call::new("apigateway:POST", &format!("arn:aws:apigateway:{}::/restapis", place.region)));
     all.extend(data(place));
+    all.extend(calling(place, ORDERS));
     all
+}
+
+/// Letting something else than an HTTP API call a function.
+pub(super) fn calling(place: Place<'_>, name: &str) -> Vec<Call> {
+    let arn = |service: &str, name: &str| format!("arn:aws:{service}:{}:{}:{name}", place.region, place.account);
+    let function = place.function(name);
+    let alias = place.function(&format!("{name}:{PRODUCTION}"));
+    let topic = arn("sns", name);
+    vec![
+        Call::new("sqs:CreateQueue", &arn("sqs", name)),
+        Call::new("sqs:CreateQueue", &arn("sqs", &format!("{name}-dead-letters"))),
+        Call::new("lambda:PutFunctionEventInvokeConfig", &alias),
+        Call::new("lambda:CreateEventSourceMapping", "*").with("lambda:FunctionArn", &function),
+        Call::new("lambda:CreateEventSourceMapping", "*").with("lambda:FunctionArn", &alias),
+        Call::new("events:PutRule", &arn("events", &format!("rule/{name}"))),
+        Call::new("events:PutTargets", &arn("events", &format!("rule/{name}"))).with("events:TargetArn", &alias),
+        Call::new("s3:CreateBucket", &format!("arn:aws:s3:::{name}-{}-{}", place.account, place.region)),
+        Call::new("dynamodb:CreateTable", &arn("dynamodb", &format!("table/{name}-items"))),
+        Call::new("sns:CreateTopic", &topic),
+        Call::new("sns:Subscribe", &topic).with("sns:Protocol", "lambda").with("sns:Endpoint", &alias),
+    ]
 }
 
 /// Reading and writing what the account holds.
@@ -200,6 +222,7 @@ fn data(place: Place<'_>) -> Vec<Call> {
         Call::new("s3:PutObject", "arn:aws:s3:::a-bucket/key"),
         Call::new("s3:ListBucket", "arn:aws:s3:::a-bucket"),
         Call::new("sqs:SendMessage", &arn("sqs", "a-queue")),
+        Call::new("sqs:SendMessage", &arn("sqs", &format!("{ORDERS}-dead-letters"))),
         Call::new("sns:Publish", &arn("sns", "a-topic")),
         Call::new("events:PutEvents", &arn("events", "event-bus/default")),
         Call::new("kms:Decrypt", &arn("kms", "key/a")),

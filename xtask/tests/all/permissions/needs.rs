@@ -9,14 +9,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const BRANCH: &str = "feature-123";
 
-/// What each role is needed for, by the role that the command itself has asked for.
-pub(super) fn record(accounts: &Accounts) -> BTreeMap<String, BTreeSet<Call>> {
-    let Accounts { checkout, endpoint, .. } = accounts;
-    let proxy = Proxy::start(endpoint);
-    let mut needed: BTreeMap<String, BTreeSet<Call>> = BTreeMap::new();
-    let mut job = |branch: &str, line: &str| {
+/// Commands as the pipeline's jobs give them, and what each role is needed for by them.
+pub(super) struct Jobs<'a> {
+    accounts: &'a Accounts,
+    proxy: Proxy,
+    pub(super) needed: BTreeMap<String, BTreeSet<Call>>,
+}
+
+impl<'a> Jobs<'a> {
+    pub(super) fn of(accounts: &'a Accounts) -> Self {
+        Self { accounts, proxy: Proxy::start(&accounts.endpoint), needed: BTreeMap::new() }
+    }
+
+    /// The role is that which the command itself has asked for.
+    pub(super) fn run(&mut self, branch: &str, line: &str) {
+        let Self { accounts, proxy, needed } = self;
         proxy.clear();
-        let mut command = checkout.command(&line.split(' ').collect::<Vec<_>>());
+        let mut command = accounts.checkout.command(&line.split(' ').collect::<Vec<_>>());
         command.env("AWS_ENDPOINT_URL", proxy.endpoint()).env("CIRCLE_OIDC_TOKEN_V2", CIRCLECI_PROJECT);
         let ran = run(command.env("CIRCLE_BRANCH", branch).env("CI", "true"));
         // Nobody has called the functions, so a canary's verdict is that there is none.
@@ -30,7 +39,14 @@ pub(super) fn record(accounts: &Accounts) -> BTreeMap<String, BTreeSet<Call>> {
             .find(|(place, _, role)| assumed.contains(&format!("{}%3Arole%2F{}&", place.account, role.name)));
         let (place, duty, _) = role.unwrap_or_else(|| panic!("of what role: {assumed}"));
         needed.entry(duty.to_owned()).or_default().extend(requests.iter().flat_map(|request| place.needed(request)));
-    };
+    }
+}
+
+/// What each role is needed for by releases of functions that an HTTP API calls.
+pub(super) fn record(accounts: &Accounts) -> BTreeMap<String, BTreeSet<Call>> {
+    let checkout = &accounts.checkout;
+    let mut jobs = Jobs::of(accounts);
+    let mut job = |branch: &str, line: &str| jobs.run(branch, line);
 
     // Three releases of production: other code and permissions in the second, a canary in the third.
     let publish = ["apply --env prod", "smoke --env prod"];
@@ -72,6 +88,6 @@ pub(super) fn record(accounts: &Accounts) -> BTreeMap<String, BTreeSet<Call>> {
     checkout.commit("Still more memory");
     job(PRODUCTION, "deploy --env dev");
     job(PRODUCTION, &format!("teardown --env dev --branch {BRANCH} --yes"));
-    assert_eq!(needed.len(), 3, "{:?}", needed.keys());
-    needed
+    assert_eq!(jobs.needed.len(), 3, "{:?}", jobs.needed.keys());
+    jobs.needed
 }
