@@ -27,13 +27,13 @@ struct Interpreter {
 impl Interpreter {
     fn find(folder: &Path) -> Result<Self> {
         let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
-        let ask =
-            "import os, platform, sys; print(platform.python_version(), os.path.abspath(sys._base_executable), end='')";
+        let ask = "import os, platform, sys; print(platform.python_version(), os.path.abspath(sys._base_executable))";
         let said = Tool::new(Purpose::Python, &python)
             .args(["-c", ask])
             .ask(folder)
             .context("there is no Python to use")
             .hint("install Python 3.10 or newer, or name one in `PYTHON`")?;
+        let said = said.trim_ascii_end();
         let space = said.iter().position(|byte| *byte == b' ').context("Python does not say what it is")?;
         let version = String::from_utf8_lossy(&said[..space]).into_owned();
         let mut numbers = version.split('.').map(str::parse::<u32>);

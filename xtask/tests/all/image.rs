@@ -129,6 +129,8 @@ fn everything_runs_there() {
         assert_eq!(json!([moved["version"], moved["alias"]]), json!(["1", PRODUCTION]), "{ran}");
     }
     assert!(ran.stderr.contains("fits its schema"), "{ran}");
+    let tested = image.checkout.read("target/tests/junit.xml");
+    assert!(FUNCTIONS.iter().all(|name| tested.contains(&format!("<testsuite name=\"{name}\""))), "{tested}");
     for tool in ["zig", "ministack", "check-jsonschema"] {
         assert!(ran.stderr.contains(&format!("{tool}, pinned")), "{tool}: {ran}");
     }
