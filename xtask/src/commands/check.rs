@@ -24,14 +24,14 @@ const REPORT: &str = "target/tests/junit.xml";
 
 pub(crate) fn run(options: cli::Check) -> Result<ExitCode> {
     let root = project::root()?;
-    let packages: &[&str] =
-        if options.all || concerns_tool(&root)? { &["--workspace"] } else { &["--workspace", "--exclude", "xtask"] };
     let gate = |name, what: &str, arguments: &[&str], hint: &str| {
         ui::step_with(name, || cargo::gate(&root, arguments).hint(hint), |()| what.to_owned())
     };
     // The quick ones first: who forgot to format should not wait for the tests.
     gate("format", "Rust", &["fmt", "--all", "--check"], "run `cargo fmt --all`")?;
     ui::step_with("documents", || documents(&root), |()| "every link leads somewhere".to_owned())?;
+    let packages: &[&str] =
+        if options.all || concerns_tool(&root)? { &["--workspace"] } else { &["--workspace", "--exclude", "xtask"] };
     let terraform = std::thread::scope(|scope| -> Result<()> {
         // Terraform mostly waits, cargo mostly computes.
         let terraform =
