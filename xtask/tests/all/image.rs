@@ -3,7 +3,8 @@
 
 use crate::common::fixture::{FUNCTIONS, PRODUCTION};
 use crate::common::report::of;
-use crate::common::{Checkout, Ran, path_without_terraform, run};
+use crate::common::{Checkout, path_without_terraform, run};
+use crate::terraform_download::{Releases, answer};
 use serde_json::json;
 use std::ffi::OsString;
 use std::fs;
@@ -64,7 +65,7 @@ impl Image {
         assert!(missing.lines().any(|line| line.starts_with('?')), "{missing}");
     }
 
-    fn run(&self, arguments: &[&str]) -> Ran {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.checkout.command(arguments);
         // In the home of a CI system's user there is Rust, and nothing else.
         for (name, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
@@ -75,7 +76,8 @@ impl Image {
         command.env("HOME", self.folder.path().join("home")).env("PATH", &self.path).env_remove("PYTHON");
         // Kept from run to run, as only the packages have to be compiled anew.
         command.env("CARGO_TARGET_DIR", self.checkout.path("../debug"));
-        run(command.env("CI", "true").env("CIRCLE_BRANCH", PRODUCTION))
+        command.env("CI", "true").env("CIRCLE_BRANCH", PRODUCTION);
+        command
     }
 }
 
@@ -112,9 +114,17 @@ fn everything_runs_there() {
     image.checkout.commit("another image");
     image.clone_without_blobs();
 
-    let ran = image.run(&["doctor"]);
+    let ran = run(&mut image.command(&["doctor"]));
     assert_eq!(ran.code, Some(0), "{ran}");
     assert!(ran.stdout.contains("will be downloaded"), "{ran}");
+
+    // An index that serves something else under the name of pip.
+    let pin = image.checkout.read("xtask/pins/pip.txt");
+    let version = pin.split(['=', ' ']).nth(2).expect("a version");
+    let page = format!("<a href=\"pip-{version}-py3-none-any.whl\">");
+    let index = Releases::serve(answer("200 OK", page.as_bytes()));
+    let ran = run(image.command(&["local", "up"]).env("PIP_INDEX_URL", &index.url).env("no_proxy", "*"));
+    ran.fails_with(&["nothing was installed", "not the pinned one"]);
 
     // As downloaded: what is served under that name must have the checksum of the true archive.
     let terraform = run(Command::new("sh").args(["-c", "command -v terraform"])).stdout;
@@ -122,7 +132,7 @@ fn everything_runs_there() {
     fs::create_dir_all(place.parent().expect("a folder")).expect("a folder");
     symlink(terraform.trim(), place).expect("a link");
 
-    let ran = image.run(&["ci", "--json"]);
+    let ran = run(&mut image.command(&["ci", "--json"]));
     let deployed = ran.json();
     for function in FUNCTIONS {
         let moved = of(&deployed, function);

@@ -11,13 +11,13 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 /// Answers every request with the same bytes and keeps the paths that were asked for.
-struct Releases {
-    url: String,
+pub(crate) struct Releases {
+    pub(crate) url: String,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Releases {
-    fn serve(answer: Vec<u8>) -> Self {
+    pub(crate) fn serve(answer: Vec<u8>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -42,7 +42,7 @@ impl Releases {
     }
 }
 
-fn answer(status: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn answer(status: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
     [head.as_bytes(), body].concat()
