@@ -258,10 +258,17 @@ impl State<'_> {
                 let text = already_exists(&error.text()).then(|| error.text())?;
                 let known = adoptable.iter().find(|(known, _)| known == address).map(|(_, id)| id.clone());
                 let planned = || self.read(&plan.as_ref()?.0).ok()?.id(address);
-                Some((address.clone(), known.or_else(|| told_id(&text)).or_else(planned)?))
+                let known = known.or_else(|| told_id(&text)).map(|id| (id, true));
+                let (id, is_ours) = known.or_else(|| Some((planned()?, false)))?;
+                Some((address.clone(), id, is_ours))
             });
-            let Some((address, id)) = next else { return Err(failure(&tool, finished, said)) };
+            let Some((address, id, is_ours)) = next else { return Err(failure(&tool, finished, said)) };
             if !self.import(&file, &address, &id, &mut killed)?.success() {
+                return Err(failure(&tool, finished, said));
+            }
+            // A table of this name may be somebody else's.
+            if !is_ours && !self.is_tagged(&address, &variables["project"])? {
+                self.change(&self.tool(&["state", "rm"]).args([&address]), &mut killed)?;
                 return Err(failure(&tool, finished, said));
             }
             adopted.push(address);
@@ -316,6 +323,15 @@ impl State<'_> {
             );
             "nothing was applied, as Terraform would destroy\n  {}", destroyed.join("\n  ")
         )
+    }
+
+    /// Whether what was imported has the tag that all of the project's resources have.
+    fn is_tagged(&self, address: &str, project: &Value) -> Result<bool> {
+        let json = self.tool(&["show", "-json"]).ask(&self.folder)?;
+        let state: Value = serde_json::from_slice(&json).context("cannot understand Terraform's state")?;
+        let resources = state["values"]["root_module"]["resources"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let found = resources.iter().find(|resource| resource["address"] == address);
+        Ok(found.is_some_and(|resource| resource["values"]["tags_all"]["project"] == *project))
     }
 
     fn read(&self, plan: &PlanFile) -> Result<Contents> {
