@@ -10,6 +10,7 @@ use crate::model::rollback::Back;
 use crate::model::scaffold::FunctionName;
 use crate::model::settings::PreviewUrl;
 use crate::model::traffic::Share;
+use crate::model::trigger::{RoutePath, Trigger};
 use crate::model::version::Version;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use jiff::SignedDuration;
@@ -74,7 +75,7 @@ pub(crate) enum Command {
     Promote(Promote),
     /// Move the branch's aliases back to the release that was live before, or take a canary away
     Rollback(Rollback),
-    /// Apply production's HTTP API, which invokes production's alias
+    /// Apply what calls production's alias: its HTTP API, queues and the like
     Gateway(Apply),
     /// Do all of it: build, apply, smoke test, move the alias
     Deploy(Deploy),
@@ -109,7 +110,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args, Clone, Copy, Default)]
 pub(crate) struct Check {
-    /// Run the tool's own tests also where nothing of the tool has changed
+    /// Run the tool's own tests also where nothing of the tool has changed since the branch left production's
     #[arg(long)]
     pub(crate) all: bool,
 }
@@ -230,7 +231,7 @@ pub(crate) struct Logs {
     #[arg(long, value_name = "VERSION")]
     pub(crate) version: Option<Version>,
     /// How far back, as in `90s`, `10m`, `2h`
-    #[arg(long, value_name = "TIME", default_value = "10m")]
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = since)]
     pub(crate) since: SignedDuration,
     /// Go on until Ctrl-C
     #[arg(long, short)]
@@ -292,6 +293,12 @@ pub(crate) struct Teardown {
 pub(crate) struct New {
     /// What the function, its crate and its folder are called
     pub(crate) name: FunctionName,
+    /// What calls it through production's alias; nothing if left out
+    #[arg(long, value_enum)]
+    pub(crate) trigger: Option<Trigger>,
+    /// The path of its route, where requests call it; `/NAME` for `--trigger http` alone
+    #[arg(long, value_name = "PATH")]
+    pub(crate) route: Option<RoutePath>,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
 }
@@ -322,6 +329,11 @@ pub(crate) fn parse() -> Cli {
     let mut command = command();
     let matches = command.get_matches_mut();
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+}
+
+fn since(text: &str) -> Result<SignedDuration, String> {
+    let since: SignedDuration = text.parse().map_err(|error| format!("{error}"))?;
+    if since.is_positive() { Ok(since) } else { Err("it is a time back, as in `10m`".to_owned()) }
 }
 
 fn back(text: &str) -> Result<Back, String> {

@@ -50,6 +50,11 @@ impl Project {
         self.functions.iter().filter(|function| self.only.is_empty() || self.only.contains(&function.name))
     }
 
+    /// Whether there is a function of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.functions.iter().any(|function| function.name == name)
+    }
+
     /// Whether that is fewer than there are.
     pub(crate) fn is_narrowed(&self) -> bool {
         self.selected().count() < self.functions.len()

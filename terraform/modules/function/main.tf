@@ -17,7 +17,7 @@ resource "aws_cloudwatch_log_group" "this" {
 resource "aws_lambda_function" "this" {
   # checkov:skip=CKV_AWS_50:Tracing costs by the request and wants a permission; the function that needs it turns it on.
   # checkov:skip=CKV_AWS_115:A reservation holds for all aliases together, so a branch could use up what is production's.
-  # checkov:skip=CKV_AWS_116:Only asynchronous invocations use a dead-letter queue, and the gateway makes none.
+  # checkov:skip=CKV_AWS_116:What calls it asynchronously is bound to production's alias, which has dead letters of its own.
   # checkov:skip=CKV_AWS_117:It reaches nothing inside a VPC, and in one it would need a NAT gateway to reach AWS.
   # checkov:skip=CKV_AWS_173:No secrets belong into the environment; Lambda encrypts it with a key of its own.
   # checkov:skip=CKV_AWS_272:A version's SHA-256 is compared with the package's before any alias moves to it.

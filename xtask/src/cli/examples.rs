@@ -49,7 +49,7 @@ const EXAMPLES: [(&str, [(&str, &str); 2]); 27] = [
             ("--project acme-shop --production trunk --without-sample --yes", "ask for nothing"),
         ],
     ),
-    ("new", [("orders --dry-run", "what would be made"), ("orders", "make it")]),
+    ("new", [("orders --trigger sqs", "a queue calls it"), ("orders --route /orders --dry-run", "what would be made")]),
     (
         "completions",
         [("bash", "into `~/.bashrc`: source <(cargo xtask completions bash)"), ("fish", "see also the README")],

@@ -45,8 +45,8 @@ pub(crate) fn run(global: &Global, options: &cli::Apply) -> Result<ExitCode> {
     let bootstrap = Bootstrap::new(&stacks)?;
     let dry_run = options.dry_run.dry_run;
     let unprepared = if dry_run { bootstrap.due()? } else { bootstrap.ensure()? };
-    let packages = build(&project, project.functions.iter())?;
     let before = functions::held(&stacks)?;
+    let packages = build(&project, functions::to_build(&project, &before)?.into_iter())?;
     let functions = Functions::observe(&stacks, &packages, before, options.refresh.refresh)?;
     let publish = Steps(unprepared.into_iter().chain(functions.due()).collect());
     let lambdas = if dry_run { None } else { Some(functions.apply()?.lambdas) };

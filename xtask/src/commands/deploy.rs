@@ -1,11 +1,13 @@
 //! `deploy`: from the source to a moved alias.
 
+mod preview;
+mod report;
+
 use super::Steps;
 use crate::cli::{Deploy, Global};
 use crate::environment::{self, Environment};
 use crate::model::duty::Duty;
 use crate::model::function::Function;
-use crate::model::settings::PreviewUrl;
 use crate::model::version::Version;
 use crate::project::Project;
 use crate::release::build::build;
@@ -20,76 +22,11 @@ use crate::stacks::lambdas::lambda;
 use crate::stacks::{Due, Held, Stacks};
 use crate::tools::aws::{Aws, FunctionUrl};
 use crate::tools::events;
-use crate::ui;
+use crate::tools::parallel::side_by_side;
 use anyhow::{Result, anyhow};
-use serde::Serialize;
-use std::fmt;
+use preview::Preview;
+use report::{Deployed, Foreseen, Report};
 use std::process::ExitCode;
-
-/// What a deploy does, and what came of it.
-#[derive(Serialize)]
-struct Report<T> {
-    /// Whether this is only the plan.
-    dry_run: bool,
-    /// Empty where nothing has changed since the last apply.
-    publish: Steps,
-    release: Vec<T>,
-    /// Null where nothing has changed, or the branch is not production's.
-    gateway: Option<Due>,
-}
-
-/// What becomes of one function; its version is not known before it is published.
-#[derive(Serialize)]
-struct Foreseen {
-    package_sha256: String,
-    #[serde(flatten)]
-    moved: Moved,
-    preview: Preview,
-}
-
-/// What a deploy did for one function.
-#[derive(Serialize)]
-struct Deployed {
-    #[serde(flatten)]
-    foreseen: Foreseen,
-    /// Whether this run published the version.
-    published: bool,
-    /// Where it answers: its route of production's gateway, or the alias's own URL.
-    url: Option<String>,
-    /// Whether anybody may call that; null where there is none.
-    url_is_public: Option<bool>,
-}
-
-impl fmt::Display for Report<Foreseen> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.publish.fmt(f)?;
-        if !self.publish.0.is_empty() {
-            writeln!(f, "smoke  the version that it publishes")?;
-        }
-        self.release.iter().try_for_each(|foreseen| writeln!(f, "alias  {}", foreseen.moved))?;
-        self.gateway.iter().try_for_each(|due| writeln!(f, "apply  {due}"))?;
-        self.release.iter().try_for_each(|Foreseen { moved: Moved { function, alias, .. }, preview, .. }| match preview
-        {
-            Preview::Public => writeln!(f, "url    {function}  {alias}: for anybody"),
-            Preview::Iam => writeln!(f, "url    {function}  {alias}: for callers with IAM credentials"),
-            Preview::Close => writeln!(f, "url    {function}  {alias}: none"),
-            Preview::Keep => Ok(()),
-        })
-    }
-}
-
-impl fmt::Display for Report<Deployed> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.release.iter().try_for_each(|deployed| {
-            write!(f, "{}", deployed.foreseen.moved)?;
-            match (&deployed.url, deployed.url_is_public) {
-                (Some(url), Some(false)) => writeln!(f, "  {url}  for callers with IAM credentials"),
-                (Some(url), _) => writeln!(f, "  {url}  for anybody"),
-                _ => writeln!(f),
-            }
-        })
-    }
-}
 
 pub(crate) fn run(global: &Global, options: &Deploy) -> Result<ExitCode> {
     let dry_run = options.alias.dry_run.dry_run;
@@ -110,13 +47,18 @@ pub(crate) fn run(global: &Global, options: &Deploy) -> Result<ExitCode> {
     // What the state holds does not depend on the packages, and reading it takes as long as a build with nothing to do.
     let (prepared, packages) = std::thread::scope(|scope| {
         let prepared = scope.spawn(|| prepare(global, &project, known, production, dry_run));
-        let packages = build(&project, project.functions.iter());
+        let packages = build(&project, project.selected());
         (prepared.join(), packages)
     });
-    let packages = packages?;
+    let mut packages = packages?;
     let Prepared { environment, bootstrap, before, gateway } =
         prepared.map_err(|_| anyhow!("the thread that prepares the environment panicked"))??;
     let aws = environment.aws()?;
+    let others = functions::to_build(&project, &before)?.into_iter();
+    let others: Vec<_> = others.filter(|other| packages.iter().all(|built| built.function != other.name)).collect();
+    if !others.is_empty() {
+        packages.extend(build(&project, others.into_iter())?);
+    }
     let stacks = Stacks::new(&project, &environment)?.allowing(&options.destroy.allow_destroy);
     let refresh = options.refresh.refresh;
     let preview = Preview::of(production, options.url, environment.settings.preview_url);
@@ -136,16 +78,18 @@ pub(crate) fn run(global: &Global, options: &Deploy) -> Result<ExitCode> {
 
     let applied = functions.apply()?;
     // All are proved before any alias moves, so that functions that belong together move together.
-    let proved = project.selected().map(|function| {
+    let selected: Vec<_> = project.selected().collect();
+    let proved = side_by_side(&selected, |function| {
         let new_role = applied.new_roles.contains(&function.name);
         prove(&project, &aws, function, lambda(&applied.lambdas, &function.name)?, new_role)
     });
-    let proved = proved.collect::<Result<Vec<_>>>()?;
+    let proved = proved.into_iter().collect::<Result<Vec<_>>>()?;
     let plan = Plan::release(&aws, &source, &proved)?;
     let moves = execute(&aws, "alias", &plan, |recorded| source.relation(recorded))?;
     let gateway = gateway.map(|before| Gateway::observe(&stacks, &applied.lambdas, &before, refresh)).transpose()?;
-    let api = gateway.as_ref().map(Gateway::apply).transpose()?;
-    let deployed = moves.into_iter().zip(&proved).map(|(moved, proved)| {
+    let api = gateway.as_ref().map(Gateway::apply).transpose()?.flatten();
+    let moves: Vec<_> = moves.into_iter().zip(&proved).collect();
+    let deployed = side_by_side(&moves, |(moved, proved)| {
         let own = preview.carry_out(&aws, proved.lambda_name(), &moved.alias)?;
         let url = match (&api, own) {
             (Some(api), own) => {
@@ -161,13 +105,13 @@ pub(crate) fn run(global: &Global, options: &Deploy) -> Result<ExitCode> {
             (None, own) => own,
         };
         Ok(Deployed {
-            foreseen: foreseen(moved),
+            foreseen: foreseen(moved.clone()),
             published: applied.published.iter().any(|name| name == proved.function()),
             url_is_public: url.as_ref().map(|url| url.public),
             url: url.map(|url| url.url),
         })
     });
-    let release = deployed.collect::<Result<_>>()?;
+    let release = deployed.into_iter().collect::<Result<_>>()?;
     let gateway = gateway.and_then(|gateway| gateway.due().cloned());
     super::show(global, &Report { dry_run, publish, release, gateway })
 }
@@ -182,41 +126,6 @@ fn foresee(project: &Project, aws: &Aws, source: &Source, functions: &Functions<
     let versions =
         project.selected().map(|function| Ok((function.name.clone(), function.name.clone(), version(function)?)));
     Plan::foreseen(aws, source, versions.collect::<Result<_>>()?, &|function| functions.next(function))
-}
-
-/// What becomes of an alias's own URL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Preview {
-    /// For anybody.
-    Public,
-    /// For callers with IAM credentials.
-    Iam,
-    Close,
-    /// As it is: nobody has said anything about it.
-    Keep,
-}
-
-impl Preview {
-    fn of(production: bool, asked: Option<PreviewUrl>, usual: PreviewUrl) -> Self {
-        match (asked, usual) {
-            (Some(PreviewUrl::None), _) => Self::Close,
-            // Production has its gateway; a URL besides would be a way around its limits and logs.
-            _ if production => Self::Keep,
-            (None, PreviewUrl::None) => Self::Keep,
-            (Some(PreviewUrl::Public), _) | (None, PreviewUrl::Public) => Self::Public,
-            (Some(PreviewUrl::Iam), _) | (None, PreviewUrl::Iam) => Self::Iam,
-        }
-    }
-
-    /// Gives the URL that there is then.
-    fn carry_out(self, aws: &Aws, lambda: &str, alias: &str) -> Result<Option<FunctionUrl>> {
-        match self {
-            Self::Public | Self::Iam => ui::step("url", || aws.make_url(lambda, alias, self == Self::Public)).map(Some),
-            Self::Close => ui::step_with("url", || aws.close_url(lambda, alias), |()| "none".to_owned()).map(|()| None),
-            Self::Keep => aws.url(lambda, alias),
-        }
-    }
 }
 
 /// What a run needs besides the packages.

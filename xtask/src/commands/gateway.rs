@@ -1,4 +1,4 @@
-//! `gateway`: production's HTTP API, which invokes the production alias.
+//! `gateway`: what calls the production alias, such as production's HTTP API.
 
 use super::Steps;
 use crate::cli::{self, Global};
@@ -33,7 +33,7 @@ pub(crate) fn run(global: &Global, options: &cli::Apply) -> Result<ExitCode> {
     if dry_run && due.is_some() {
         gateway.require_aliases()?;
     }
-    let api = if dry_run { gateway.before().cloned() } else { Some(gateway.apply()?) };
+    let api = if dry_run { gateway.before().cloned() } else { gateway.apply()? };
     super::show(global, &Report { dry_run, gateway: due, api })
 }
 
@@ -43,7 +43,7 @@ struct Report {
     dry_run: bool,
     /// Why it is applied; null where nothing has changed.
     gateway: Option<Due>,
-    /// In a plan as it is now, and missing where there is none.
+    /// In a plan as it is now; missing where there is none.
     #[serde(flatten)]
     api: Option<Api>,
 }
@@ -52,6 +52,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.api {
             Some(api) if !self.dry_run => api.fmt(f),
+            None if !self.dry_run => write!(f, "production has no HTTP API"),
             _ => Steps(self.gateway.iter().cloned().collect()).fmt(f),
         }
     }

@@ -6,7 +6,7 @@ mod ask;
 use crate::cli::{Global, Init};
 use crate::error::{Hint, bail_hint, with_hint};
 use crate::model::init::{self, MANIFEST, Old, Origin, Wishes};
-use crate::model::scaffold::FunctionName;
+use crate::model::scaffold::{FunctionName, Scaffold};
 use crate::project;
 use crate::tools::cargo::{self, Names};
 use crate::tools::files;
@@ -183,7 +183,9 @@ fn bare(tracked: &[String], sample: &str) -> Result<BTreeMap<String, Option<Stri
     let folder = format!("{sample}/");
     let gone = tracked.iter().filter(|path| path.starts_with(&folder)).map(|path| (path.clone(), None));
     let mut all: BTreeMap<_, _> = gone.collect();
-    all.extend(name.crate_files().into_iter().chain([name.module_file()]).map(|(path, text)| (path, Some(text))));
+    let made = Scaffold::answering(&name);
+    let files = made.crate_files().into_iter().chain(made.terraform_files());
+    all.extend(files.map(|(path, text)| (path, Some(text))));
     Ok(all)
 }
 
@@ -198,10 +200,11 @@ fn text(root: &Path, path: &str) -> Result<Option<String>> {
 }
 
 fn execute(root: &Path, commit: &str, plan: &Plan) -> Result<()> {
-    if plan.steps.is_empty() {
+    let begun = root.join(BEGUN);
+    // One that was killed after its last step has these left to do.
+    if plan.steps.is_empty() && !begun.exists() {
         return Ok(());
     }
-    let begun = root.join(BEGUN);
     files::write(&begun, commit.as_bytes())?;
     for Step { path, new, .. } in &plan.steps {
         let file = root.join(path);

@@ -7,8 +7,8 @@ use crate::model::alias::AliasName;
 use crate::model::duty::Duty;
 use crate::model::function::Function;
 use crate::model::http;
-use crate::model::smoke::Smoke;
 use crate::project::Project;
+use crate::release::proof::smoke_test;
 use crate::ui;
 use anyhow::{Context, Result, anyhow};
 use serde::Serialize;
@@ -19,7 +19,7 @@ use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// The event of the smoke test, by its name for `--event`.
+/// The event of the smoke test's first case, by its name for `--event`.
 const SMOKE: &str = "smoke";
 
 /// One of `invoke --json`.
@@ -159,11 +159,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 
 fn event(function: &Function, name: &str) -> Result<Vec<u8>> {
     if name == SMOKE {
-        let path = function.folder.join("smoke.json");
-        let smoke: Smoke = serde_json::from_slice(&read(&path)?)
-            .with_context(|| format!("`{}` is not a smoke test", path.display()))
-            .hint("it has the form {\"event\": …, \"expect\": {\"status\": 200, \"body\": …}}")?;
-        return Ok(serde_json::to_vec(&smoke.event)?);
+        return Ok(serde_json::to_vec(smoke_test(function)?.event())?);
     }
     let folder = function.folder.join("events");
     let path = folder.join(format!("{name}.json"));

@@ -2,7 +2,7 @@
 
 use crate::cli::{Global, New};
 use crate::error::{Hint, bail_hint};
-use crate::model::scaffold::FunctionName;
+use crate::model::scaffold::{FunctionName, Scaffold};
 use crate::project;
 use crate::tools::{cargo, files};
 use anyhow::{Context, Result};
@@ -18,6 +18,7 @@ use tempfile::TempDir;
 const MANIFEST: &str = "Cargo.toml";
 const LOCK: &str = "Cargo.lock";
 const OUTPUTS: &str = "terraform/outputs.tf";
+const GATEWAY: &str = "terraform/gateway/outputs.tf";
 
 /// What was made, or would be.
 #[derive(Debug, Serialize)]
@@ -49,8 +50,9 @@ struct Write {
 
 pub(crate) fn run(global: &Global, new: &New) -> Result<ExitCode> {
     let root = project::root()?;
+    let scaffold = Scaffold::new(&new.name, new.trigger, new.route.as_ref())?;
     let _lock = files::lock(&root.join("target/new.lock"), Duration::from_secs(60))?;
-    let writes = decide(&root, &new.name)?;
+    let writes = decide(&root, &scaffold)?;
     let paths = |exists: bool| {
         let some = writes.iter().filter(|write| write.old.is_some() == exists);
         some.map(|write| write.path.clone()).collect::<Vec<_>>()
@@ -65,30 +67,33 @@ pub(crate) fn run(global: &Global, new: &New) -> Result<ExitCode> {
 }
 
 /// What is to be written. What a killed run has written already is as it shall be, and so is no reason to refuse.
-fn decide(root: &Path, name: &FunctionName) -> Result<Vec<Write>> {
+fn decide(root: &Path, scaffold: &Scaffold<'_>) -> Result<Vec<Write>> {
+    let (name, own) = (scaffold.name, scaffold.crate_files());
     let read = |path: &str| fs::read_to_string(root.join(path)).with_context(|| format!("cannot read `{path}`"));
     if name.is_dependency(&read(LOCK)?) {
         bail_hint!("choose another name"; "a dependency is called `{name}`, and cargo could not tell the two apart");
     }
-    let mut files = name.crate_files();
-    refuse_others(root, name, &files)?;
-    let strange = |path: &str| format!("cannot add the function to `{path}`");
-    let manifest = name.member(&read(MANIFEST)?).with_context(|| strange(MANIFEST))?;
-    let outputs = name.output(&read(OUTPUTS)?).with_context(|| strange(OUTPUTS))?;
-    files.push(name.module_file());
+    refuse_others(root, name, &own)?;
     let mut writes = Vec::new();
-    for (path, new) in files {
+    for (path, new) in own.into_iter().chain(scaffold.terraform_files()) {
         match found(root, &path)? {
             Some(old) if old == new => {}
             Some(_) => bail_hint!("choose another name, or move it away"; "`{path}` exists already"),
             None => writes.push(Write { path, old: None, new }),
         }
     }
-    for (path, new) in [(MANIFEST, manifest), (OUTPUTS, outputs)] {
+    let mut change = |path: &str, with: &dyn Fn(&str) -> Result<String>| -> Result<()> {
         let old = read(path)?;
+        let new = with(&old).with_context(|| format!("cannot add the function to `{path}`"))?;
         if old != new {
             writes.push(Write { path: path.to_owned(), old: Some(old), new });
         }
+        Ok(())
+    };
+    change(MANIFEST, &|manifest| scaffold.member(manifest))?;
+    change(OUTPUTS, &|outputs| scaffold.output(outputs))?;
+    if scaffold.has_route() {
+        change(GATEWAY, &|outputs| scaffold.route(outputs))?;
     }
     if writes.is_empty() {
         bail_hint!(format!("change it as you like, then `cargo xtask build --function {name}`"); "the function `{name}` exists already");
@@ -164,9 +169,9 @@ impl Kept {
         for write in writes.iter().filter(|write| write.old.is_none()) {
             let _ = fs::remove_file(root.join(&write.path));
         }
-        for folder in [format!("{name}/src"), name.to_string()] {
-            // Only where it is empty.
-            let _ = fs::remove_dir(root.join(folder));
+        // Only those that are empty.
+        for folder in ["src", "events", ""] {
+            let _ = fs::remove_dir(root.join(name.as_str()).join(folder));
         }
         for (number, path) in self.paths.iter().enumerate() {
             let _ = fs::rename(self.folder.path().join(number.to_string()), root.join(path));

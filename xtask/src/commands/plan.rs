@@ -17,8 +17,9 @@ pub(crate) fn run(global: &Global, Refresh { refresh }: Refresh) -> Result<ExitC
     let stacks = Stacks::new(&project, &environment)?;
     // Refused where an account is not prepared; on the local AWS a plan needs no bootstrap.
     Bootstrap::new(&stacks)?.due()?;
-    let packages = build(&project, project.functions.iter())?;
-    let functions = Functions::observe(&stacks, &packages, functions::held(&stacks)?, refresh)?;
+    let before = functions::held(&stacks)?;
+    let packages = build(&project, functions::to_build(&project, &before)?.into_iter())?;
+    let functions = Functions::observe(&stacks, &packages, before, refresh)?;
     if functions.is_current() {
         let plan = "nothing has changed since the last apply".to_owned();
         return super::show(global, &Plan { changes: false, plan });
@@ -28,7 +29,7 @@ pub(crate) fn run(global: &Global, Refresh { refresh }: Refresh) -> Result<ExitC
         by_hand = functions.by_hand()?;
         // The drift check looks at every stack that exists, not only at what a deploy would change.
         plans.extend(functions.plan_roles()?);
-        if gateway::exists(&gateway::held(&stacks)?)? {
+        if gateway::exists(&gateway::held(&stacks)?) {
             plans.push(gateway::plan(&stacks, &functions.lambdas)?);
         }
     }

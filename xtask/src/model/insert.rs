@@ -43,16 +43,18 @@ fn members<'d>(document: &'d Document<&str>) -> Option<&'d Array> {
     document.as_item().get("workspace")?.get("members")?.as_array()
 }
 
-/// Terraform's outputs with the entry in the map of all functions, aligned as `terraform fmt` does.
-pub(super) fn entry(outputs: &str, key: &str, value: &str) -> Result<String, String> {
+/// Terraform's outputs with the entry in one of their maps, aligned as `terraform fmt` does.
+pub(super) fn entry(outputs: &str, map: &str, key: &str, value: &str) -> Result<String, String> {
     let body = parse_body(outputs).map_err(|error| error.to_string())?;
     let mut found = Found { key, value, anywhere: false };
     found.visit_body(&body);
-    let map = functions(&body);
+    let (called, map) = (map, map_of(&body, map));
     if found.anywhere || map.is_some_and(|map| map.iter().any(|(other, _)| name(other) == Some(key))) {
         return Ok(outputs.to_owned());
     }
-    let map = map.ok_or("no `lambdas = { … }` is in `locals`, and no `value = { … }` in the output `lambdas`")?;
+    let map = map.ok_or_else(|| {
+        format!("no `{called} = {{ … }}` is in `locals`, and no `value = {{ … }}` in the output `{called}`")
+    })?;
     let parts: Option<Vec<_>> = map.iter().map(|(_, value)| value.expr().span()).collect();
     let (whole, parts) = map.span().zip(parts).ok_or("it is not known where its entries stand")?;
     let end = map.iter().last().map_or(End::Newline, |(_, value)| value.terminator());
@@ -69,15 +71,15 @@ pub(super) fn entry(outputs: &str, key: &str, value: &str) -> Result<String, Str
     }));
     let new = apply(outputs, edits);
     let after = parse_body(&new).map_err(|error| error.to_string())?;
-    let after = functions(&after).filter(|after| after.len() == map.len() + 1);
+    let after = map_of(&after, called).filter(|after| after.len() == map.len() + 1);
     after.filter(|after| after.iter().any(|(other, _)| name(other) == Some(key))).ok_or("its map leaves no place")?;
     Ok(new)
 }
 
-/// The map of all functions: the local value `lambdas`, else the output of this name.
-fn functions(body: &Body) -> Option<&Object> {
-    let local = body.get_blocks("locals").find_map(|block| block.body.get_attribute("lambdas"));
-    let output = body.get_blocks("output").find(|block| block.has_exact_labels(&["lambdas"]));
+/// The local value of this name, else the output.
+fn map_of<'b>(body: &'b Body, name: &str) -> Option<&'b Object> {
+    let local = body.get_blocks("locals").find_map(|block| block.body.get_attribute(name));
+    let output = body.get_blocks("output").find(|block| block.has_exact_labels(&[name]));
     let output = output.and_then(|block| block.body.get_attribute("value"));
     [local, output].into_iter().flatten().find_map(|attribute| attribute.value.as_object())
 }
@@ -190,7 +192,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn with_orders(outputs: &str) -> Result<String, String> {
-        entry(outputs, "orders", "module.orders.lambda")
+        entry(outputs, "lambdas", "orders", "module.orders.lambda")
     }
 
     #[test]

@@ -37,5 +37,6 @@ pub(crate) mod smoke;
 pub(crate) mod tool;
 pub(crate) mod traces;
 pub(crate) mod traffic;
+pub(crate) mod trigger;
 pub(crate) mod units;
 pub(crate) mod version;

@@ -1,24 +1,14 @@
 //! A new function: what it may be called, the files that it begins with, and its lines in files that are there.
 
 use super::insert;
-use crate::error::with_hint;
+use super::trigger::{LONGEST, RoutePath, Trigger};
+use crate::error::{bail_hint, with_hint};
 use anyhow::{Result, anyhow};
 use std::fmt;
 use std::str::FromStr;
 use toml_edit::{Document, Item, Table};
 
-/// Below the function's folder, but for the one that Terraform reads. In the order in which they are written.
-const TEMPLATES: [(&str, &str); 5] = [
-    ("Cargo.toml", include_str!("../../templates/function/Cargo.toml")),
-    ("src/main.rs", include_str!("../../templates/function/main.rs")),
-    ("src/router.rs", include_str!("../../templates/function/router.rs")),
-    ("iam-policy.json", include_str!("../../templates/function/iam-policy.json")),
-    ("smoke.json", include_str!("../../templates/function/smoke.json")),
-];
 const MODULE: &str = include_str!("../../templates/function/function.tf");
-
-/// Lambda's limit (<https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>).
-const LONGEST: usize = 64;
 
 /// What no crate or executable may be called: Rust's words, the libraries that come with it, cargo's own folders.
 const TAKEN: [&str; 59] = [
@@ -123,33 +113,6 @@ impl FunctionName {
         super::function::module_of(&self.0)
     }
 
-    fn fill(&self, template: &str) -> String {
-        template.replace("{{name}}", &self.0).replace("{{module}}", &self.module())
-    }
-
-    /// The crate's files, by their path in the workspace.
-    pub(crate) fn crate_files(&self) -> Vec<(String, String)> {
-        TEMPLATES.iter().map(|(path, text)| (format!("{self}/{path}"), self.fill(text))).collect()
-    }
-
-    /// Its file of Terraform, the same way.
-    pub(crate) fn module_file(&self) -> (String, String) {
-        (format!("terraform/{}.tf", self.module()), self.fill(MODULE))
-    }
-
-    /// The workspace's manifest with the crate among its `members`.
-    pub(crate) fn member(&self, manifest: &str) -> Result<String> {
-        let hint = format!("add `\"{self}\"` to the array `members` in `[workspace]` by hand, then run this again");
-        insert::member(manifest, &self.0).map_err(|why| with_hint(anyhow!(why), hint))
-    }
-
-    /// Terraform's outputs with the function in `lambdas`.
-    pub(crate) fn output(&self, outputs: &str) -> Result<String> {
-        let value = format!("module.{}.lambda", self.module());
-        let hint = format!("add `\"{self}\" = {value}` to the map `lambdas` by hand, then run this again");
-        insert::entry(outputs, &self.0, &value).map_err(|why| with_hint(anyhow!(why), hint))
-    }
-
     /// Whether `Cargo.lock` has a dependency of this name, which cargo could not tell from the function.
     pub(crate) fn is_dependency(&self, lock: &str) -> bool {
         let Ok(lock) = Document::parse(lock) else { return false };
@@ -159,9 +122,111 @@ impl FunctionName {
     }
 }
 
+/// A function that is to be.
+#[derive(Debug)]
+pub(crate) struct Scaffold<'a> {
+    pub(crate) name: &'a FunctionName,
+    /// Where nothing is to call it, it answers HTTP to whoever invokes it.
+    trigger: Option<Trigger>,
+    /// Where it answers HTTP.
+    path: String,
+}
+
+impl<'a> Scaffold<'a> {
+    /// A route makes HTTP the trigger, and HTTP a route of the function's name.
+    ///
+    /// # Errors
+    /// A route for what answers no HTTP; a name that is too long for what is named after it.
+    pub(crate) fn new(name: &'a FunctionName, trigger: Option<Trigger>, route: Option<&RoutePath>) -> Result<Self> {
+        let trigger = trigger.or(route.map(|_| Trigger::Http));
+        let path = match (trigger, route) {
+            (Some(Trigger::Http), Some(route)) => route.to_string(),
+            (Some(Trigger::Http), None) => format!("/{name}"),
+            (_, None) => "/".to_owned(),
+            (_, Some(route)) => bail_hint!(
+                "leave out `--route`, or say `--trigger http`";
+                "the route `{route}` would lead to a function that answers no HTTP"
+            ),
+        };
+        let scaffold = Self { name, trigger, path };
+        let longest = scaffold.kind().longest_name();
+        if name.as_str().len() > longest {
+            bail_hint!(
+                format!("choose one of {longest} characters at most");
+                "`{name}` is too long a name: what calls the function is named after it, with the account and the region"
+            );
+        }
+        Ok(scaffold)
+    }
+
+    /// One that answers HTTP, and that nothing is made to call.
+    pub(crate) fn answering(name: &'a FunctionName) -> Self {
+        Self { name, trigger: None, path: "/".to_owned() }
+    }
+
+    fn kind(&self) -> Trigger {
+        self.trigger.unwrap_or(Trigger::Http)
+    }
+
+    fn fill(&self, template: &str) -> String {
+        let module = self.name.module();
+        let fields = [
+            ("{{name}}", self.name.as_str()),
+            ("{{module}}", &module),
+            ("{{path}}", &self.path),
+            ("{{events}}", self.kind().events()),
+            ("{{dependency}}", self.kind().dependency()),
+        ];
+        fields.iter().fold(template.to_owned(), |text, (field, value)| text.replace(field, value))
+    }
+
+    /// The crate's files, by their path in the workspace.
+    pub(crate) fn crate_files(&self) -> Vec<(String, String)> {
+        let name = self.name;
+        self.kind().templates().map(|(path, text)| (format!("{name}/{path}"), self.fill(text))).collect()
+    }
+
+    /// Its files of Terraform, the same way: the module call, and what calls it.
+    pub(crate) fn terraform_files(&self) -> Vec<(String, String)> {
+        let module = self.name.module();
+        let call = (format!("terraform/{module}.tf"), self.fill(MODULE));
+        let source =
+            self.trigger.map(|kind| (format!("terraform/gateway/{module}.tf"), self.fill(&kind.sources().join("\n"))));
+        [call].into_iter().chain(source).collect()
+    }
+
+    /// The workspace's manifest with the crate among its `members`.
+    pub(crate) fn member(&self, manifest: &str) -> Result<String> {
+        let name = self.name;
+        let hint = format!("add `\"{name}\"` to the array `members` in `[workspace]` by hand, then run this again");
+        insert::member(manifest, name.as_str()).map_err(|why| with_hint(anyhow!(why), hint))
+    }
+
+    /// Terraform's outputs with the function in `lambdas`.
+    pub(crate) fn output(&self, outputs: &str) -> Result<String> {
+        self.entry(outputs, "lambdas", &format!("module.{}.lambda", self.name.module()))
+    }
+
+    pub(crate) fn has_route(&self) -> bool {
+        self.trigger == Some(Trigger::Http)
+    }
+
+    /// The gateway's outputs with the function's route.
+    pub(crate) fn route(&self, outputs: &str) -> Result<String> {
+        self.entry(outputs, "routes", &format!("aws_apigatewayv2_route.{}.route_key", self.name.module()))
+    }
+
+    fn entry(&self, outputs: &str, map: &str, value: &str) -> Result<String> {
+        let name = self.name;
+        let hint = format!("add `\"{name}\" = {value}` to the map `{map}` by hand, then run this again");
+        insert::entry(outputs, map, name.as_str(), value).map_err(|why| with_hint(anyhow!(why), hint))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::ValueEnum;
 
     fn name(text: &str) -> FunctionName {
         text.parse().expect("a good name")
@@ -201,12 +266,39 @@ mod tests {
     #[test]
     fn templates_are_filled_in() {
         let name = name("order-mailer");
-        let (path, module) = name.module_file();
-        assert_eq!(path, "terraform/order_mailer.tf");
-        assert!(module.contains("module \"order_mailer\"") && module.contains("var.packages[\"order-mailer\"]"));
-        for (path, text) in name.crate_files() {
-            assert!(path.starts_with("order-mailer/") && !text.contains("{{"), "{path}");
+        let triggers = Trigger::value_variants().iter().copied().map(Some);
+        for trigger in triggers.chain([None]) {
+            let scaffold = Scaffold::new(&name, trigger, None).expect("it can be made");
+            let terraform = scaffold.terraform_files();
+            let paths: Vec<_> = terraform.iter().map(|(path, _)| path.as_str()).collect();
+            let wanted = ["terraform/order_mailer.tf", "terraform/gateway/order_mailer.tf"];
+            assert_eq!(paths, wanted[..if trigger.is_some() { 2 } else { 1 }]);
+            assert!(
+                terraform[0].1.contains("module \"order_mailer\"")
+                    && terraform[0].1.contains("var.packages[\"order-mailer\"]")
+            );
+            for (path, text) in scaffold.crate_files().into_iter().chain(terraform) {
+                assert!(path.starts_with("order-mailer/") || path.starts_with("terraform/"), "{path}");
+                assert!(!text.contains("{{") && !text.contains("}}\""), "{path}");
+            }
         }
+    }
+
+    #[test]
+    fn a_route_is_for_http_alone() {
+        let (name, route) = (name("orders"), "/v1/orders".parse::<RoutePath>().expect("a path"));
+        let path = |trigger, route| Scaffold::new(&name, trigger, route).ok().map(|scaffold| scaffold.path);
+        assert_eq!(path(None, None).as_deref(), Some("/"));
+        assert_eq!(path(Some(Trigger::Http), None).as_deref(), Some("/orders"));
+        assert_eq!(path(None, Some(&route)).as_deref(), Some("/v1/orders"));
+        assert_eq!(path(Some(Trigger::Sqs), Some(&route)), None);
+    }
+
+    #[test]
+    fn a_bucket_leaves_less_of_a_name() {
+        let (fits, too_long) = (name(&"x".repeat(35)), name(&"x".repeat(36)));
+        let is_made = |name, trigger| Scaffold::new(name, Some(trigger), None).is_ok();
+        assert!(is_made(&fits, Trigger::S3) && !is_made(&too_long, Trigger::S3) && is_made(&too_long, Trigger::Sqs));
     }
 
     #[test]

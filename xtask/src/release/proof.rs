@@ -5,12 +5,13 @@ use crate::environment::Environment;
 use crate::error::{Hint, bail_hint};
 use crate::model::function::Function;
 use crate::model::package::sha256;
-use crate::model::smoke::Smoke;
+use crate::model::smoke::{self, Smoke};
 use crate::model::version::Version;
 use crate::project::Project;
 use crate::stacks::lambdas::{Lambda, lambda};
 use crate::tools::aws::Aws;
 use crate::tools::events;
+use crate::tools::parallel::side_by_side;
 use anyhow::{Context, Result, anyhow};
 use serde::Serialize;
 use std::fmt;
@@ -57,9 +58,9 @@ impl fmt::Display for Proved {
 pub(crate) fn prove_output(project: &Project, environment: &Environment) -> Result<Vec<Proved>> {
     let lambdas = read_lambdas(project, environment)?;
     let aws = environment.aws()?;
-    let proofs =
-        project.selected().map(|function| prove(project, &aws, function, lambda(&lambdas, &function.name)?, false));
-    proofs.collect()
+    let selected: Vec<_> = project.selected().collect();
+    let prove = |function: &&Function| prove(project, &aws, function, lambda(&lambdas, &function.name)?, false);
+    side_by_side(&selected, prove).into_iter().collect()
 }
 
 /// Proves one version against the package that lies in `target`. With a role that was made just now its smoke test is tried
@@ -115,7 +116,7 @@ fn active(aws: &Aws, name: &str, version: Version, smoke: &Smoke) -> Result<Stri
             "Active" => return Ok(found.content.code_sha256),
             "Inactive" if !woken => {
                 woken = true;
-                let _ = aws.invoke(name, &version.to_string(), &serde_json::to_vec(&smoke.event)?);
+                let _ = aws.invoke(name, &version.to_string(), &serde_json::to_vec(smoke.event())?);
             }
             // Until it is Pending it may be Inactive for a moment more.
             "Pending" | "Inactive" if started.elapsed() < ACTIVE => std::thread::sleep(Duration::from_millis(500)),
@@ -129,23 +130,24 @@ fn active(aws: &Aws, name: &str, version: Version, smoke: &Smoke) -> Result<Stri
 }
 
 /// What a function is asked once it is published, and what it has to answer.
-pub(super) fn smoke_test(function: &Function) -> Result<Smoke> {
+pub(crate) fn smoke_test(function: &Function) -> Result<Smoke> {
     let path = function.folder.join("smoke.json");
     let shown = path.display();
     let text = fs::read(&path)
         .with_context(|| format!("cannot read `{shown}`"))
-        .hint("write an event and the expected answer there, in the form {\"event\": …, \"expect\": {\"status\": 200, \"body\": …}}")?;
-    serde_json::from_slice(&text)
+        .hint(format!("write an event and the expected answer there, in the form {}", smoke::FORM))?;
+    Smoke::parse(&text)
         .with_context(|| format!("`{shown}` is not a smoke test"))
-        .hint("it has the form {\"event\": …, \"expect\": {\"status\": 200, \"body\": …}}")
+        .hint(format!("it has the form {}", smoke::FORM))
 }
 
 fn answers(aws: &Aws, smoke: &Smoke, function: &Function, name: &str, version: Version) -> Result<()> {
     let shown = function.folder.join("smoke.json").display().to_string();
-    let answer = aws.invoke(name, &version.to_string(), &serde_json::to_vec(&smoke.event)?)?;
-    smoke
-        .expect
-        .judge(&answer)
-        .map_err(|reason| anyhow!(reason).context(format!("version {version} of `{name}` failed its smoke test")))
-        .hint(format!("no alias was moved; fix the function or `{shown}`, then run `cargo xtask deploy`; `cargo xtask logs --function {} --version {version}` shows what it wrote", function.name))
+    for case in smoke.cases() {
+        let answer = aws.invoke(name, &version.to_string(), &serde_json::to_vec(&case.event)?)?;
+        case.judge(&answer)
+            .map_err(|reason| anyhow!(reason).context(format!("version {version} of `{name}` failed its smoke test")))
+            .hint(format!("no alias was moved; fix the function or `{shown}`, then run `cargo xtask deploy`; `cargo xtask logs --function {} --version {version}` shows what it wrote", function.name))?;
+    }
+    Ok(())
 }

@@ -10,8 +10,9 @@ use crate::model::function::Function;
 use crate::model::package::{Package, sha256};
 use crate::model::promote::Frozen;
 use crate::model::settings::OfFunction;
+use crate::project::Project;
 use crate::tools::parallel::side_by_side;
-use crate::tools::terraform::{Destroyable, Sources};
+use crate::tools::terraform::{Change, Destroyable, Sources};
 use crate::tools::{events, files};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -59,6 +60,17 @@ pub(crate) fn held(stacks: &Stacks<'_>) -> Result<Held> {
     Held::of(stacks, &stacks.state(FOLDER, "functions"))
 }
 
+/// The functions that are to be built: those that are selected, and of the others those that were never applied, as all
+/// are published together.
+pub(crate) fn to_build<'p>(project: &'p Project, before: &Held) -> Result<Vec<&'p Function>> {
+    let applied: Lambdas = before.output("lambdas")?.unwrap_or_default();
+    let selected: Vec<_> = project.selected().map(|function| &function.name).collect();
+    let is_known =
+        |function: &Function| applied.get(&function.name).is_some_and(|lambda| lambda.configuration.is_some());
+    let wanted = |function: &&Function| selected.contains(&&function.name) || !is_known(function);
+    Ok(project.functions.iter().filter(wanted).collect())
+}
+
 impl<'a> Functions<'a> {
     /// Compares what the state holds with the packages.
     pub(crate) fn observe(
@@ -67,9 +79,10 @@ impl<'a> Functions<'a> {
         before: Held,
         refresh: bool,
     ) -> Result<Self> {
-        let roles = stacks.project.functions.iter().map(Role::of).collect::<Result<Vec<_>>>()?;
-        let stack = stack(stacks, packages, &roles)?;
         let lambdas: Lambdas = before.output("lambdas")?.unwrap_or_default();
+        let is_built = |function: &&Function| packages.iter().any(|package| package.function == function.name);
+        let roles = stacks.project.functions.iter().filter(is_built).map(Role::of).collect::<Result<Vec<_>>>()?;
+        let stack = stack(stacks, packages, &roles, &lambdas)?;
         let mut functions = Self { stacks, stack, roles, packages, due: None, before, lambdas };
         if !refresh && functions.take_earlier()? {
             return Ok(functions);
@@ -89,6 +102,14 @@ impl<'a> Functions<'a> {
         let Some(earlier) = self.before.earlier(self.stack.digest()) else { return Ok(false) };
         let lambdas = self.entries(&earlier)?;
         if !self.wrong(&lambdas, false)?.is_empty() {
+            return Ok(false);
+        }
+        // What else this root holds has no versions: it is as the other branch has left it.
+        let changes = events::quietly("plan", || self.stack.state.plan(&self.stack.variables))?.changes;
+        let is_function = |change: &Change| {
+            self.stacks.project.functions.iter().any(|function| in_state(function).0 == change.address)
+        };
+        if !changes.iter().all(is_function) {
             return Ok(false);
         }
         (self.before, self.lambdas) = (earlier, lambdas);
@@ -164,6 +185,7 @@ impl<'a> Functions<'a> {
         // Terraform reads them by their names: they stay what this run has built until it is done.
         let _lock = self.stacks.project.lock_packages()?;
         self.packages.iter().try_for_each(is_as_built)?;
+        self.others().try_for_each(|other| self.clear(other))?;
         let roles: Vec<_> = self.missing_roles().collect();
         let make = |role: &&Role| {
             let make = || role.stack(self.stacks)?.apply().map(drop);
@@ -191,9 +213,29 @@ impl<'a> Functions<'a> {
         Ok(Applied { lambdas, published, new_roles })
     }
 
+    /// The functions that this run has not built.
+    fn others(&self) -> impl Iterator<Item = &Function> {
+        let is_built = |function: &Function| self.packages.iter().any(|built| built.function == function.name);
+        self.stacks.project.functions.iter().filter(move |function| !is_built(function))
+    }
+
+    /// A package that an earlier run has left would be uploaded for what was applied, where that differs.
+    fn clear(&self, other: &Function) -> Result<()> {
+        let path = self.stacks.project.package(&other.name);
+        let applied = self.lambdas.get(&other.name).map(|lambda| &lambda.code_sha256);
+        match fs::read(&path) {
+            Ok(found) if applied != Some(&sha256(&found).base64) => {
+                fs::remove_file(&path).with_context(|| format!("cannot remove the package `{}`", path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Of what this run has built alone: another branch may have published the others.
     fn write(&self, outputs: &Held) -> Result<()> {
         let path = self.stacks.project.output_json();
-        let json = outputs.json()?;
+        let others: Vec<_> = self.others().map(|other| other.name.as_str()).collect();
+        let json = outputs.without("lambdas", &others).json()?;
         if fs::read(&path).ok().as_ref() == Some(&json) {
             return Ok(());
         }
@@ -245,7 +287,10 @@ impl<'a> Functions<'a> {
 
     /// The versions that are something else than what was built and applied.
     fn wrong(&self, lambdas: &Lambdas, latest: bool) -> Result<Vec<Wrong>> {
-        compare(&self.stacks.aws, lambdas, latest, |function, lambda, found| self.wanted(function, lambda, found))
+        let others: Vec<_> = self.others().map(|other| &other.name).collect();
+        let built = lambdas.iter().filter(|(name, _)| !others.contains(name));
+        let built = built.map(|(name, lambda)| (name.clone(), lambda.clone())).collect();
+        compare(&self.stacks.aws, &built, latest, |function, lambda, found| self.wanted(function, lambda, found))
     }
 
     /// What a version shall be; as it is, where nobody says.
@@ -272,25 +317,34 @@ impl<'a> Functions<'a> {
     }
 }
 
-fn stack<'a>(stacks: &'a Stacks<'_>, packages: &[Package], roles: &[Role]) -> Result<Stack<'a>> {
-    let package = |package: &Package| {
+/// Of what was not built all stays as it was applied: the same code and role are no change.
+fn stack<'a>(stacks: &'a Stacks<'_>, packages: &[Package], roles: &[Role], applied: &Lambdas) -> Result<Stack<'a>> {
+    let package = |function: &str, digest: &str, architecture: Value| {
+        let path = stacks.project.package(function);
         // Relative, as a changed path alone would publish a version on every other machine.
-        let path = package.path.strip_prefix(&stacks.project.root).unwrap_or(&package.path);
-        let (digest, architecture) = (&package.digest.base64, package.architecture);
+        let path = path.strip_prefix(&stacks.project.root).unwrap_or(&path);
         json!({"path": Path::new("..").join(path), "sha256_base64": digest, "architecture": architecture})
     };
-    let packages: BTreeMap<_, Value> = packages.iter().map(|built| (&built.function, package(built))).collect();
-    let roles: BTreeMap<_, _> = roles.iter().map(|role| (&role.function, role.arn(stacks))).collect();
+    let (mut all_packages, mut all_roles) = (BTreeMap::new(), BTreeMap::new());
+    for (function, lambda) in applied.iter().filter(|(function, _)| stacks.project.has(function)) {
+        let architecture = lambda.configuration.as_ref().and_then(|applied| applied.architectures.first());
+        all_packages.insert(function.clone(), package(function, &lambda.code_sha256, json!(architecture)));
+        all_roles.insert(function.clone(), lambda.role_arn.clone());
+    }
+    for Package { function, digest, architecture, .. } in packages {
+        all_packages.insert(function.clone(), package(function, &digest.base64, json!(architecture)));
+    }
+    all_roles.extend(roles.iter().map(|role| (role.function.clone(), role.arn(stacks))));
     let mut variables = stacks.variables();
-    variables["roles"] = json!(roles);
-    variables["packages"] = json!(packages);
+    variables["roles"] = json!(all_roles);
+    variables["packages"] = json!(all_packages);
     variables["settings"] = json!(settings(stacks)?);
     let adoptable = stacks.project.functions.iter().flat_map(|function| {
         let (name, module) = (&function.name, function.module());
         [in_state(function), (format!("module.{module}.aws_cloudwatch_log_group.this"), format!("/aws/lambda/{name}"))]
     });
     let state = stacks.state(FOLDER, "functions");
-    Ok(Stack::new(stacks, "functions", state, variables, &OTHERS)?.sealed().adopting(adoptable))
+    Ok(Stack::new(stacks, "functions", state, variables, &OTHERS)?.sealed().remembered().adopting(adoptable))
 }
 
 /// What the environment says of each function.

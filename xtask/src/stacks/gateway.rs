@@ -1,4 +1,4 @@
-//! The gateway: production's HTTP API, which invokes the production alias.
+//! The gateway: what calls the production alias, such as production's HTTP API.
 
 use super::lambdas::Lambdas;
 use super::{Due, Held, Plan, Stack, Stacks, Why};
@@ -10,7 +10,7 @@ use crate::model::route;
 use crate::tools::aws::Aws;
 use crate::tools::cargo::Names;
 use crate::tools::events;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -57,8 +57,8 @@ pub(crate) fn held(stacks: &Stacks<'_>) -> Result<Held> {
 }
 
 /// Whether there is one.
-pub(crate) fn exists(held: &Held) -> Result<bool> {
-    Ok(held.output::<String>("url")?.is_some())
+pub(crate) fn exists(held: &Held) -> bool {
+    !held.outputs.is_empty()
 }
 
 /// What Terraform would change about it.
@@ -71,7 +71,8 @@ impl<'a> Gateway<'a> {
     pub(crate) fn observe(stacks: &'a Stacks<'a>, lambdas: &'a Lambdas, before: &Held, refresh: bool) -> Result<Self> {
         let stack = stack(stacks, lambdas)?;
         let id = before.output::<String>("api_id")?;
-        let is_there = || id.map_or(Ok(false), |id| stacks.aws.has_api(&id));
+        // Production need not have one.
+        let is_there = || id.map_or(Ok(true), |id| stacks.aws.has_api(&id));
         let why = stack.why(before, refresh, || Ok((!is_there()?).then_some(Why::Missing)))?;
         let due = why.map(|why| stack.since(why));
         Ok(Self { stacks, stack, due, before: api(before, stacks.environment)?, lambdas })
@@ -108,16 +109,15 @@ impl<'a> Gateway<'a> {
         Ok(())
     }
 
-    /// Applies it, unless nothing has changed.
-    pub(crate) fn apply(&self) -> Result<Api> {
-        if let (None, Some(api)) = (&self.due, &self.before) {
-            events::say("gateway", &format!("{api}  nothing has changed"));
-            return Ok(api.clone());
+    /// Applies it, unless nothing has changed. It need not have an HTTP API.
+    pub(crate) fn apply(&self) -> Result<Option<Api>> {
+        let told = |api: &Option<Api>| api.as_ref().map_or_else(|| "no HTTP API".to_owned(), Api::to_string);
+        if self.due.is_none() {
+            events::say("gateway", &format!("{}  nothing has changed", told(&self.before)));
+            return Ok(self.before.clone());
         }
         self.require_aliases()?;
-        events::step("gateway", || {
-            api(&self.stack.apply()?, self.stacks.environment)?.context("the gateway's state has no `url`")
-        })
+        events::step_with("gateway", || api(&self.stack.apply()?, self.stacks.environment), told)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `audit`: findings in the Terraform by the real scanner; cargo-deny by a stand-in, since compiling it takes minutes.
 
-use crate::common::{Checkout, Ran, run};
+use crate::common::{Checkout, Ran, run, workspace};
+use crate::triggers::TRIGGERS;
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -65,4 +66,15 @@ fn advisories_are_judged_or_said_not_to_be() {
     checkout.write("fault", "");
     audit(&checkout, &["--offline"]).fails_with(&["error[vulnerability]: a crate is bad", "deny.toml"]);
     assert!(checkout.read("asked").contains("--offline check --hide-inclusion-graph advisories"));
+}
+
+#[test]
+fn what_new_makes_has_no_finding() {
+    let checkout = Checkout::new();
+    fs::copy(workspace().join("Cargo.lock"), checkout.path("Cargo.lock")).expect("a copied file");
+    for trigger in TRIGGERS {
+        checkout.json(&["new", &format!("by-{trigger}"), "--trigger", trigger]);
+    }
+    let ran = audit(&checkout, &[]);
+    assert_eq!(ran.code, Some(0), "{ran}");
 }

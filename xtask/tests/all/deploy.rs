@@ -80,6 +80,26 @@ fn from_the_first_deploy_on() {
     a_branch_that_is_over(&checkout);
     changed_by_hand(&checkout);
     a_table_of_a_branch(&checkout);
+    only_what_is_named(&checkout);
+}
+
+/// The others are neither built nor published, though they have changed.
+fn only_what_is_named(checkout: &Checkout) {
+    checkout.git(&["checkout", "--quiet", "-b", "narrow"]);
+    let others = || of(&checkout.json(&["status"]), ORDERS)["versions"].clone();
+    let before = others();
+    for function in [BILLING, ORDERS] {
+        checkout.say(function, "narrow");
+    }
+    checkout.commit("A change of both");
+    let ran = checkout.run(&["deploy", "--function", BILLING, "--json"]);
+    let deployed = ran.json();
+    assert_eq!((functions(&deployed), &of(&deployed, BILLING)["published"]), (vec![BILLING], &json!(true)));
+    assert!(!ran.stderr.contains("package orders"), "{ran}");
+    assert_eq!((others(), call(checkout, BILLING, "narrow")["word"].clone()), (before, json!("narrow")));
+    // The next one for all has the rest to do.
+    assert_eq!(of(&checkout.json(&["deploy"]), ORDERS)["published"], true);
+    assert_eq!(call(checkout, ORDERS, "narrow")["word"], "narrow");
 }
 
 /// Somebody changes `$LATEST` in AWS's console, from which the next version would be published.
@@ -151,12 +171,7 @@ fn a_table_of_a_branch(checkout: &Checkout) {
     deploy(checkout);
     assert_eq!(items("PutItem", json!({"TableName": "orders", "Item": {"id": {"S": "1"}}})).0, 200);
     checkout.git(&["checkout", "--quiet", PRODUCTION]);
-    // What is on this branch was applied before, and is not applied again.
-    deploy(checkout);
-    assert_eq!(held(), 1);
     let before = checkout.aliases(ORDERS);
-    checkout.say(ORDERS, "without a table");
-    checkout.commit("A change");
     let address = "aws_dynamodb_table.orders";
     checkout.run(&["deploy"]).fails_with(&["nothing was applied", address, &format!("--allow-destroy '{address}'")]);
     assert_eq!((held(), checkout.aliases(ORDERS)), (json!(1), before));
@@ -369,6 +384,11 @@ fn a_smoke_test_that_fails(checkout: &Checkout) {
     assert_eq!(checkout.aliases(ORDERS), before, "the smoke test comes before any alias");
     checkout.run(&["alias"]).fails_with(&["failed its smoke test"]);
     checkout.run(&["smoke"]).fails_with(&["failed its smoke test"]);
+    let event = serde_json::from_str::<Value>(&checkout.read(SMOKE)).expect("a smoke test")["event"].take();
+    let case = |name: &str, log: &str| json!({"name": name, "event": event, "expect": {"status": 200, "log": log}});
+    checkout.write(SMOKE, &json!({"cases": [case("heard", "asked for"), case("unheard", "refused")]}).to_string());
+    let unheard = "case `unheard`: no line of its log contains `refused`";
+    checkout.run(&["smoke"]).fails_with(&["failed its smoke test", unheard, "asked for `/orders`"]);
 
     checkout.write(SMOKE, "{\"event\": {}");
     checkout.run(&["alias"]).fails_with(&[SMOKE, "is not a smoke test"]);

@@ -27,5 +27,6 @@ mod settings;
 mod sweep;
 mod terminal;
 mod terraform_download;
+mod triggers;
 mod updating;
 mod verify;

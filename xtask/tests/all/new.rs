@@ -120,7 +120,7 @@ fn nothing_is_left_of_what_cannot_be() {
     // Where the disk is full: the small files are written, a longer `Cargo.lock` is not, and nor is a copy of it.
     let long = checkout.read("Cargo.lock").len();
     for (limit, says) in [(long + 9, "update --workspace"), (long - 1, "cannot keep a copy")] {
-        let ran = run(&mut checkout.limited(limit, &["new", "shipping"]));
+        let ran = run(&mut checkout.limited(limit, &["new", "shipping", "--trigger", "sqs"]));
         ran.fails_with(&[says]);
         assert_eq!(changes(&checkout), "", "{ran}");
         assert!(!checkout.path("shipping").exists(), "{ran}");

@@ -99,9 +99,10 @@ impl Aws {
         }
     }
 
-    /// Invokes a version by its number and waits for the answer.
+    /// Invokes a version by its number and waits for the answer, and the end of its log.
     pub(crate) fn invoke(&self, lambda: &str, qualifier: &str, payload: &[u8]) -> Result<Answer> {
         let call = self.lambda.invoke().function_name(lambda).qualifier(qualifier).payload(Blob::new(payload));
+        let call = call.log_type(LogType::Tail);
         self.runtime.block_on(call.send()).map(answer).map_err(|error| refused(lambda, qualifier, &error))
     }
 

@@ -108,6 +108,8 @@ struct Difference {
     actions: Vec<String>,
     #[serde(default)]
     before: Value,
+    #[serde(default)]
+    after: Value,
 }
 
 impl Contents {
@@ -121,6 +123,17 @@ impl Contents {
             Some(Change { address, action })
         };
         self.resource_changes.into_iter().filter_map(change).collect()
+    }
+
+    /// What a thing is called that was planned, where that is also what it is imported by.
+    fn id(&self, address: &str) -> Option<String> {
+        let name = match address.split_once('.')?.0 {
+            "aws_s3_bucket" => "bucket",
+            "aws_dynamodb_table" => "name",
+            _ => return None,
+        };
+        let planned = self.resource_changes.iter().find(|one| one.address == address)?;
+        planned.change.after[name].as_str().map(str::to_owned)
     }
 
     /// What leaves the state, and stays in AWS.
@@ -189,8 +202,8 @@ impl State<'_> {
     }
 
     /// Applies, and gives the outputs of this very apply, whatever others apply meanwhile. A run that was killed before is
-    /// waited for, its lock is broken, and what it made but did not write down is adopted if it is among the `adoptable`:
-    /// address to id.
+    /// waited for, its lock is broken, and what it made but did not write down is adopted if it is among the `adoptable`
+    /// (address to id), or if its id is told by AWS or by the plan.
     ///
     /// # Errors
     /// Among others: it would destroy what is not `destroyable`.
@@ -211,7 +224,7 @@ impl State<'_> {
             let known = self.known()?;
             for (address, id) in adoptable.iter().filter(|(address, _)| !known.contains(address)) {
                 if self.import(&file, address, id, &mut killed)?.success() {
-                    adopted.push(address);
+                    adopted.push(address.clone());
                 }
             }
         }
@@ -240,13 +253,22 @@ impl State<'_> {
                 plans += 1;
                 continue;
             }
-            let is_made = |address: &str| {
-                let mut errors = said.errors.iter().filter(|error| error.address.as_deref() == Some(address));
-                errors.any(|error| already_exists(&error.text()))
-            };
-            let next = adoptable.iter().find(|(address, _)| is_made(address) && !adopted.contains(&address));
-            let Some((address, id)) = next else { return Err(failure(&tool, finished, said)) };
-            if !self.import(&file, address, id, &mut killed)?.success() {
+            let next = said.errors.iter().find_map(|error| {
+                let address = error.address.as_ref().filter(|address| !adopted.contains(address))?;
+                let text = already_exists(&error.text()).then(|| error.text())?;
+                let known = adoptable.iter().find(|(known, _)| known == address).map(|(_, id)| id.clone());
+                let planned = || self.read(&plan.as_ref()?.0).ok()?.id(address);
+                let known = known.or_else(|| told_id(&text)).map(|id| (id, true));
+                let (id, is_ours) = known.or_else(|| Some((planned()?, false)))?;
+                Some((address.clone(), id, is_ours))
+            });
+            let Some((address, id, is_ours)) = next else { return Err(failure(&tool, finished, said)) };
+            if !self.import(&file, &address, &id, &mut killed)?.success() {
+                return Err(failure(&tool, finished, said));
+            }
+            // A table of this name may be somebody else's.
+            if !is_ours && !self.is_tagged(&address, &variables["project"])? {
+                self.change(&self.tool(&["state", "rm"]).args([&address]), &mut killed)?;
                 return Err(failure(&tool, finished, said));
             }
             adopted.push(address);
@@ -301,6 +323,15 @@ impl State<'_> {
             );
             "nothing was applied, as Terraform would destroy\n  {}", destroyed.join("\n  ")
         )
+    }
+
+    /// Whether what was imported has the tag that all of the project's resources have.
+    fn is_tagged(&self, address: &str, project: &Value) -> Result<bool> {
+        let json = self.tool(&["show", "-json"]).ask(&self.folder)?;
+        let state: Value = serde_json::from_slice(&json).context("cannot understand Terraform's state")?;
+        let resources = state["values"]["root_module"]["resources"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let found = resources.iter().find(|resource| resource["address"] == address);
+        Ok(found.is_some_and(|resource| resource["values"]["tags_all"]["project"] == *project))
     }
 
     fn read(&self, plan: &PlanFile) -> Result<Contents> {
@@ -443,9 +474,21 @@ impl State<'_> {
 
 /// AWS's words, by service, for a thing that is made twice.
 fn already_exists(error: &str) -> bool {
-    const WORDS: [&str; 4] =
-        ["already exist", "AlreadyExists", "ResourceConflictException", "has been taken in this account"];
+    const WORDS: [&str; 5] = [
+        "already exist",
+        "AlreadyExists",
+        "AlreadyOwnedByYou",
+        "ResourceConflictException",
+        "has been taken in this account",
+    ];
     WORDS.iter().any(|word| error.contains(word))
+}
+
+/// The id of what is there already, where AWS says it: of an event source mapping, which has no name to be known by.
+fn told_id(error: &str) -> Option<String> {
+    let (_, rest) = error.split_once("existing mapping with UUID ")?;
+    let id: String = rest.chars().take_while(|c| c.is_ascii_hexdigit() || *c == '-').collect();
+    (!id.is_empty()).then_some(id)
 }
 
 /// The error of a run that answered in JSON.
@@ -455,7 +498,8 @@ fn failure(tool: &Tool, finished: Finished, said: Said) -> anyhow::Error {
 
 #[cfg(test)]
 mod tests {
-    use super::already_exists;
+    use super::{Contents, already_exists, told_id};
+    use serde_json::json;
 
     #[test]
     fn what_is_there_already_is_told_from_other_errors() {
@@ -463,9 +507,33 @@ mod tests {
             "EntityAlreadyExists: Role with name orders-1 already exists.",
             "InvalidInput: Service role name AWSServiceRoleForAPIGateway has been taken in this account, please try a different suffix.",
             "ResourceConflictException: Function already exist: orders",
+            "BucketAlreadyOwnedByYou: Your previous request to create the named bucket succeeded and you already own it.",
         ] {
             assert!(already_exists(said), "{said}");
         }
         assert!(!already_exists("AccessDenied: User is not authorized to perform: iam:CreateRole"));
+    }
+
+    #[test]
+    fn what_is_there_already_is_known_by_what_is_said_of_it() {
+        let said = "ResourceConflictException: The event source arn (\" arn \") and function (\" orders:main \") provided \
+            mapping already exists. Please update or delete the existing mapping with UUID 79e98ec5-e10a-4962-87fc-8abd3651d177\n";
+        assert_eq!(told_id(said).as_deref(), Some("79e98ec5-e10a-4962-87fc-8abd3651d177"));
+        assert_eq!(told_id("ResourceConflictException: Function already exist: orders"), None);
+        let made =
+            |address: &str, after| json!({"address": address, "change": {"actions": ["create"], "after": after}});
+        let plan = json!({"resource_changes": [
+            made("aws_s3_bucket.orders", json!({"bucket": "orders-1"})),
+            made("aws_s3_bucket.unnamed", json!({})),
+            made("aws_dynamodb_table.orders", json!({"name": "orders-items"})),
+            made("aws_sqs_queue.orders", json!({"name": "orders"})),
+        ]});
+        let plan: Contents = serde_json::from_value(plan).expect("a plan");
+        let id = |address| plan.id(address);
+        assert_eq!(id("aws_s3_bucket.orders").as_deref(), Some("orders-1"));
+        assert_eq!(id("aws_dynamodb_table.orders").as_deref(), Some("orders-items"));
+        // A queue is imported by its URL.
+        let unknown = ["aws_s3_bucket.unnamed", "aws_s3_bucket.other", "aws_sqs_queue.orders"].map(id);
+        assert_eq!(unknown, [None, None, None]);
     }
 }

@@ -4,7 +4,7 @@ use axum::{Json, Router, routing::get};
 use serde::Serialize;
 
 pub(crate) fn router() -> Router {
-    Router::new().route("/", get(status))
+    Router::new().route("{{path}}", get(status))
 }
 
 #[derive(Debug, Serialize)]
@@ -12,7 +12,7 @@ struct Status {
     status: &'static str,
 }
 
-/// `GET /`: what the smoke test asks.
+/// `GET {{path}}`: what the smoke test asks.
 async fn status() -> Json<Status> {
     tracing::info!("asked how it is");
     Json(Status { status: "ok" })
