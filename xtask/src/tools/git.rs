@@ -123,13 +123,13 @@ impl Git {
         let found = |arguments: &[&str]| -> Result<Option<String>> {
             Ok(Some(self.ask(arguments)?).filter(Finished::success).map(|said| text(&said)))
         };
-        let mut base = None;
+        let left = |reference: String| found(&["merge-base", "HEAD", &reference]);
         // Other remotes, such as the template's, have a branch of this name too.
-        for reference in [format!("refs/remotes/origin/{main}"), format!("refs/heads/{main}")] {
-            let left = found(&["merge-base", "HEAD", &reference])?.filter(|left| *left != head);
-            base = base.or(left);
-        }
-        let Some(base) = base else { return Ok(None) };
+        let base = match left(format!("refs/remotes/origin/{main}"))? {
+            None => left(format!("refs/heads/{main}"))?,
+            there => there,
+        };
+        let Some(base) = base.filter(|base| *base != head) else { return Ok(None) };
         let known = self.answer(&["diff", "--name-only", "--no-renames", "-z", "--relative", &base, "--"]);
         let unknown = self.answer(&["ls-files", "-z", "--others", "--exclude-standard"]);
         let (known, unknown) = known.and_then(|known| Ok((known, unknown?))).context("cannot tell what has changed")?;
