@@ -383,8 +383,10 @@ impl State<'_> {
                     "interrupted: Terraform has saved what it had done of `{}`", self.key
                 );
             }
-            let locked = Said::read(&finished.stdout).errors.iter().find_map(|error| Holder::in_error(&error.text()));
-            let Some(holder) = locked.or_else(|| Holder::in_error(&finished.stderr)) else { return Ok(finished) };
+            if let Some(own) = held(&finished, Holder::left_behind) {
+                return Ok(self.freed(finished, &own));
+            }
+            let Some(holder) = held(&finished, Holder::in_error) else { return Ok(finished) };
             if killed.as_ref().is_some_and(|run| holder.is_of(run)) {
                 *killed = None;
                 events::say("unlock", &format!("the state, which a killed run left locked ({})", holder.id));
@@ -395,6 +397,19 @@ impl State<'_> {
                 return Err(self.locked(&holder));
             }
         }
+    }
+
+    /// Frees the lock that a run of ours could not: it has ended, and nobody else can have taken it. Where this is refused
+    /// too, the note of the run stays, and the next one breaks the lock.
+    fn freed(&self, finished: Finished, own: &Holder) -> Finished {
+        let tool = self.tool(&["force-unlock", "-force", &own.id]);
+        if !tool.finish(&self.folder).is_ok_and(|freed| freed.success()) {
+            return finished;
+        }
+        events::say("unlock", &format!("the state, which AWS had left locked ({})", own.id));
+        let said = Said::read(&finished.stdout);
+        let was_all = said.errors.len() == 1 && !said.outputs.is_empty();
+        if was_all { Finished { code: Some(0), ..finished } } else { finished }
     }
 
     fn locked(&self, holder: &Holder) -> anyhow::Error {
@@ -460,9 +475,10 @@ impl State<'_> {
         Ok(format!("-var-file={}", file.display()))
     }
 
-    /// What ended by itself has freed its lock, and saved what it made.
+    /// What ended by itself has freed its lock, as a rule, and saved what it made.
     fn forget(&self, finished: &Finished) {
-        if finished.code.is_some() {
+        let is_locked = !finished.success() && held(finished, Holder::left_behind).is_some();
+        if finished.code.is_some() && !is_locked {
             let _ = fs::remove_file(self.note());
         }
     }
@@ -470,6 +486,12 @@ impl State<'_> {
     fn note(&self) -> PathBuf {
         self.data.with_extension("running.json")
     }
+}
+
+/// A lock that a run tells of.
+fn held(finished: &Finished, find: fn(&str) -> Option<Holder>) -> Option<Holder> {
+    let errors = Said::read(&finished.stdout).errors;
+    errors.iter().find_map(|error| find(&error.text())).or_else(|| find(&finished.stderr))
 }
 
 /// AWS's words, by service, for a thing that is made twice.
