@@ -264,6 +264,22 @@ fn no_key_holds_the_name_of_a_branch() {
     assert!(calls.into_iter().all(|call| !call.options["filters"].is_object()));
 }
 
+/// Every pipeline would warn of it, and its packages have other bytes than a laptop's.
+#[test]
+fn the_image_has_the_compiler_that_is_pinned() {
+    let manifest = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")).expect("a workspace");
+    let pin = manifest.lines().find_map(|line| line.strip_prefix("rustc = \"")?.strip_suffix('"'));
+    let (Some(text), Some(pin)) = (shipped(), pin) else { return };
+    let images = |text: &str| -> Vec<String> {
+        let (config, mut found) = (config(text), Vec::new());
+        texts(&config, &mut found);
+        found.iter().filter_map(|text| text.strip_prefix("cimg/rust:")).map(str::to_owned).collect()
+    };
+    let is_pinned = |text: &str| images(text).iter().all(|tag| tag == pin);
+    assert!(is_pinned(&text), "{:?} is not {pin}", images(&text));
+    assert!(!is_pinned("image: cimg/rust:0.1"));
+}
+
 /// Whether a job restores what another branch may have left, by itself or by a command of the config.
 fn restores(config: &Value, steps: &Value) -> bool {
     let is_restored = |step: &Value| {

@@ -110,7 +110,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args, Clone, Copy, Default)]
 pub(crate) struct Check {
-    /// Run the tool's own tests also where nothing of the tool has changed
+    /// Run the tool's own tests also where nothing of the tool has changed since the branch left production's
     #[arg(long)]
     pub(crate) all: bool,
 }
@@ -231,7 +231,7 @@ pub(crate) struct Logs {
     #[arg(long, value_name = "VERSION")]
     pub(crate) version: Option<Version>,
     /// How far back, as in `90s`, `10m`, `2h`
-    #[arg(long, value_name = "TIME", default_value = "10m")]
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = since)]
     pub(crate) since: SignedDuration,
     /// Go on until Ctrl-C
     #[arg(long, short)]
@@ -329,6 +329,11 @@ pub(crate) fn parse() -> Cli {
     let mut command = command();
     let matches = command.get_matches_mut();
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+}
+
+fn since(text: &str) -> Result<SignedDuration, String> {
+    let since: SignedDuration = text.parse().map_err(|error| format!("{error}"))?;
+    if since.is_positive() { Ok(since) } else { Err("it is a time back, as in `10m`".to_owned()) }
 }
 
 fn back(text: &str) -> Result<Back, String> {

@@ -19,16 +19,19 @@ use std::process::ExitCode;
 /// Whoever has another CI system does without.
 const CIRCLECI: &str = ".circleci/config.yml";
 
+/// What came of each test, for a CI system to show.
+const REPORT: &str = "target/tests/junit.xml";
+
 pub(crate) fn run(options: cli::Check) -> Result<ExitCode> {
     let root = project::root()?;
-    let packages: &[&str] =
-        if options.all || concerns_tool(&root)? { &["--workspace"] } else { &["--workspace", "--exclude", "xtask"] };
     let gate = |name, what: &str, arguments: &[&str], hint: &str| {
         ui::step_with(name, || cargo::gate(&root, arguments).hint(hint), |()| what.to_owned())
     };
     // The quick ones first: who forgot to format should not wait for the tests.
     gate("format", "Rust", &["fmt", "--all", "--check"], "run `cargo fmt --all`")?;
     ui::step_with("documents", || documents(&root), |()| "every link leads somewhere".to_owned())?;
+    let packages: &[&str] =
+        if options.all || concerns_tool(&root)? { &["--workspace"] } else { &["--workspace", "--exclude", "xtask"] };
     let terraform = std::thread::scope(|scope| -> Result<()> {
         // Terraform mostly waits, cargo mostly computes.
         let terraform =
@@ -47,13 +50,11 @@ pub(crate) fn run(options: cli::Check) -> Result<ExitCode> {
     if root.join(CIRCLECI).is_file() {
         ui::step_with("circleci", || circleci(&root), |()| "config fits its schema".to_owned())?;
     }
-    gate(
-        "test",
-        if packages.len() > 1 { "all but the tool's own" } else { "all of the workspace" },
-        // More threads than cores, as the longest tests mostly wait for Terraform.
-        &[&["test"], packages, &["--locked", "--", "--test-threads=6"]].concat(),
-        "run `cargo test -p CRATE` to see more",
-    )?;
+    // More threads than cores, as the longest tests mostly wait for Terraform.
+    let tests = [packages, &["--locked", "--", "--test-threads=6"]].concat();
+    let test = || cargo::test(&root, &tests, &root.join(REPORT)).hint("run `cargo test -p CRATE` to see more");
+    let what = if packages.len() > 1 { "all but the tool's own" } else { "all of the workspace" };
+    ui::step_with("test", test, |()| what.to_owned())?;
     Ok(ExitCode::SUCCESS)
 }
 

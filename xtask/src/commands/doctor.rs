@@ -7,7 +7,7 @@ use crate::model::duty::Duty;
 use crate::project::{self, Project};
 use crate::release::build::judge;
 use crate::tools::git::Git;
-use crate::tools::{cargo, local, pinned, process, terraform};
+use crate::tools::{cargo, local, pinned, process, python, terraform};
 use anyhow::{Result, anyhow};
 use serde::Serialize;
 use std::fmt;
@@ -45,7 +45,7 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode> {
     let mut findings = vec![
         finding("repository", repository(&root)),
         finding("compiler", compiler(&root)),
-        finding("python", pinned::python(&root)),
+        finding("python", python::version(&root)),
         finding("terraform", terraform_program(&target)),
         finding("provider", terraform::provider_source(&target)),
         finding("environment", settings(global, &root)),

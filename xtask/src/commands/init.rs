@@ -200,10 +200,11 @@ fn text(root: &Path, path: &str) -> Result<Option<String>> {
 }
 
 fn execute(root: &Path, commit: &str, plan: &Plan) -> Result<()> {
-    if plan.steps.is_empty() {
+    let begun = root.join(BEGUN);
+    // One that was killed after its last step has these left to do.
+    if plan.steps.is_empty() && !begun.exists() {
         return Ok(());
     }
-    let begun = root.join(BEGUN);
     files::write(&begun, commit.as_bytes())?;
     for Step { path, new, .. } in &plan.steps {
         let file = root.join(path);

@@ -12,7 +12,7 @@ use crate::tools::aws::Aws;
 use crate::ui;
 use anyhow::Result;
 use jiff::Timestamp;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -36,8 +36,11 @@ pub(crate) fn run(global: &Global, options: &Logs) -> Result<ExitCode> {
         },
     };
     let aws = Environment::open(&global.env, &project, Duty::Publish)?.aws()?;
-    let (mut reader, mut seen) = (Reader::default(), HashSet::new());
-    let mut from = (Timestamp::now() - options.since).as_millisecond();
+    let (mut reader, mut seen) = (Reader::default(), HashMap::new());
+    let Ok(since) = Timestamp::now().checked_sub(options.since) else {
+        bail_hint!("say it as in `--since 2h`"; "`--since` goes back to before there was time");
+    };
+    let mut from = since.as_millisecond();
     loop {
         // A deploy may move the alias meanwhile.
         let versions = match options.version {
@@ -45,7 +48,7 @@ pub(crate) fn run(global: &Global, options: &Logs) -> Result<ExitCode> {
             None => behind(&aws, &function.name, &alias)?,
         };
         for event in aws.log_events(&function.name, from)? {
-            if !seen.insert(event.id.clone()) {
+            if seen.insert(event.id.clone(), event.time).is_some() {
                 continue;
             }
             from = from.max(event.time - LATE);
@@ -53,6 +56,7 @@ pub(crate) fn run(global: &Global, options: &Logs) -> Result<ExitCode> {
                 ui::result(&if global.json { serde_json::to_string(&line)? } else { shown(&line) })?;
             }
         }
+        seen.retain(|_, time| *time >= from);
         if !options.follow {
             return Ok(ExitCode::SUCCESS);
         }

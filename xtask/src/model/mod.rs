@@ -15,6 +15,7 @@ pub(crate) mod function;
 pub(crate) mod http;
 pub(crate) mod init;
 mod insert;
+pub(crate) mod junit;
 pub(crate) mod links;
 pub(crate) mod logs;
 pub(crate) mod moves;

@@ -12,7 +12,7 @@ use crate::model::promote::Frozen;
 use crate::model::settings::OfFunction;
 use crate::project::Project;
 use crate::tools::parallel::side_by_side;
-use crate::tools::terraform::{Destroyable, Sources};
+use crate::tools::terraform::{Change, Destroyable, Sources};
 use crate::tools::{events, files};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -104,6 +104,14 @@ impl<'a> Functions<'a> {
         if !self.wrong(&lambdas, false)?.is_empty() {
             return Ok(false);
         }
+        // What else this root holds has no versions: it is as the other branch has left it.
+        let changes = events::quietly("plan", || self.stack.state.plan(&self.stack.variables))?.changes;
+        let is_function = |change: &Change| {
+            self.stacks.project.functions.iter().any(|function| in_state(function).0 == change.address)
+        };
+        if !changes.iter().all(is_function) {
+            return Ok(false);
+        }
         (self.before, self.lambdas) = (earlier, lambdas);
         Ok(true)
     }
@@ -177,6 +185,7 @@ impl<'a> Functions<'a> {
         // Terraform reads them by their names: they stay what this run has built until it is done.
         let _lock = self.stacks.project.lock_packages()?;
         self.packages.iter().try_for_each(is_as_built)?;
+        self.others().try_for_each(|other| self.clear(other))?;
         let roles: Vec<_> = self.missing_roles().collect();
         let make = |role: &&Role| {
             let make = || role.stack(self.stacks)?.apply().map(drop);
@@ -204,9 +213,29 @@ impl<'a> Functions<'a> {
         Ok(Applied { lambdas, published, new_roles })
     }
 
+    /// The functions that this run has not built.
+    fn others(&self) -> impl Iterator<Item = &Function> {
+        let is_built = |function: &Function| self.packages.iter().any(|built| built.function == function.name);
+        self.stacks.project.functions.iter().filter(move |function| !is_built(function))
+    }
+
+    /// A package that an earlier run has left would be uploaded for what was applied, where that differs.
+    fn clear(&self, other: &Function) -> Result<()> {
+        let path = self.stacks.project.package(&other.name);
+        let applied = self.lambdas.get(&other.name).map(|lambda| &lambda.code_sha256);
+        match fs::read(&path) {
+            Ok(found) if applied != Some(&sha256(&found).base64) => {
+                fs::remove_file(&path).with_context(|| format!("cannot remove the package `{}`", path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Of what this run has built alone: another branch may have published the others.
     fn write(&self, outputs: &Held) -> Result<()> {
         let path = self.stacks.project.output_json();
-        let json = outputs.json()?;
+        let others: Vec<_> = self.others().map(|other| other.name.as_str()).collect();
+        let json = outputs.without("lambdas", &others).json()?;
         if fs::read(&path).ok().as_ref() == Some(&json) {
             return Ok(());
         }
@@ -258,7 +287,10 @@ impl<'a> Functions<'a> {
 
     /// The versions that are something else than what was built and applied.
     fn wrong(&self, lambdas: &Lambdas, latest: bool) -> Result<Vec<Wrong>> {
-        compare(&self.stacks.aws, lambdas, latest, |function, lambda, found| self.wanted(function, lambda, found))
+        let others: Vec<_> = self.others().map(|other| &other.name).collect();
+        let built = lambdas.iter().filter(|(name, _)| !others.contains(name));
+        let built = built.map(|(name, lambda)| (name.clone(), lambda.clone())).collect();
+        compare(&self.stacks.aws, &built, latest, |function, lambda, found| self.wanted(function, lambda, found))
     }
 
     /// What a version shall be; as it is, where nobody says.
@@ -312,7 +344,7 @@ fn stack<'a>(stacks: &'a Stacks<'_>, packages: &[Package], roles: &[Role], appli
         [in_state(function), (format!("module.{module}.aws_cloudwatch_log_group.this"), format!("/aws/lambda/{name}"))]
     });
     let state = stacks.state(FOLDER, "functions");
-    Ok(Stack::new(stacks, "functions", state, variables, &OTHERS)?.sealed().adopting(adoptable))
+    Ok(Stack::new(stacks, "functions", state, variables, &OTHERS)?.sealed().remembered().adopting(adoptable))
 }
 
 /// What the environment says of each function.

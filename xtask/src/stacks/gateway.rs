@@ -71,7 +71,8 @@ impl<'a> Gateway<'a> {
     pub(crate) fn observe(stacks: &'a Stacks<'a>, lambdas: &'a Lambdas, before: &Held, refresh: bool) -> Result<Self> {
         let stack = stack(stacks, lambdas)?;
         let id = before.output::<String>("api_id")?;
-        let is_there = || id.map_or(Ok(false), |id| stacks.aws.has_api(&id));
+        // Production need not have one.
+        let is_there = || id.map_or(Ok(true), |id| stacks.aws.has_api(&id));
         let why = stack.why(before, refresh, || Ok((!is_there()?).then_some(Why::Missing)))?;
         let due = why.map(|why| stack.since(why));
         Ok(Self { stacks, stack, due, before: api(before, stacks.environment)?, lambdas })

@@ -45,6 +45,8 @@ pub(crate) struct Stack<'a> {
     digest: String,
     /// Whether it is noted which digest was applied.
     sealed: bool,
+    /// Whether it is also noted what earlier applies left.
+    remembered: bool,
     /// What exists may be taken into a state that a kill kept from being saved: address to id.
     adoptable: Vec<(String, String)>,
     destroyable: Destroyable,
@@ -68,8 +70,8 @@ struct Earlier {
     outputs: Outputs,
 }
 
-/// So many applies are remembered.
-const REMEMBERED: usize = 30;
+/// So many applies are remembered; of three hundred functions one takes 200 kB.
+const REMEMBERED: usize = 10;
 
 /// What lies beside a state once all of an apply was done. Terraform saves a state also when a part of the apply has
 /// failed, its outputs with it; of such a state nothing is said here, as it is another one.
@@ -200,6 +202,7 @@ impl<'a> Stack<'a> {
             variables,
             digest,
             sealed: false,
+            remembered: false,
             adoptable,
             destroyable,
             aws: &stacks.aws,
@@ -210,6 +213,11 @@ impl<'a> Stack<'a> {
     fn sealed(mut self) -> Self {
         self.variables["inputs_digest"] = json!(self.digest);
         self.sealed = true;
+        self
+    }
+
+    fn remembered(mut self) -> Self {
+        self.remembered = true;
         self
     }
 
@@ -273,13 +281,14 @@ impl<'a> Stack<'a> {
             return Ok(());
         }
         let digest = self.digest.clone();
-        let outputs =
-            held.outputs.iter().filter(is_told).map(|(name, output)| (name.clone(), output.clone())).collect();
-        let mut earlier =
-            Whole::read(self.aws.object(bucket, &beside(key))?).map_or_else(Vec::new, |whole| whole.earlier);
-        earlier.retain(|earlier| earlier.digest != digest);
-        earlier.insert(0, Earlier { digest: digest.clone(), outputs });
-        earlier.truncate(REMEMBERED);
+        let mut earlier = Vec::new();
+        if self.remembered {
+            let outputs = held.outputs.iter().filter(is_told).map(|(name, output)| (name.clone(), output.clone()));
+            earlier.push(Earlier { digest: digest.clone(), outputs: outputs.collect() });
+            let before =
+                Whole::read(self.aws.object(bucket, &beside(key))?).map_or_else(Vec::new, |whole| whole.earlier);
+            earlier.extend(before.into_iter().filter(|before| before.digest != digest).take(REMEMBERED - 1));
+        }
         let whole = Whole { digest, lineage: snapshot.lineage, serial: snapshot.serial, earlier };
         self.aws.put_object(bucket, &beside(key), &serde_json::to_string(&whole)?)
     }
@@ -354,6 +363,15 @@ impl Held {
         let mut json = serde_json::to_vec_pretty(&told)?;
         json.push(b'\n');
         Ok(json)
+    }
+
+    /// The same without some entries of a map.
+    fn without(&self, output: &str, entries: &[&str]) -> Self {
+        let mut outputs = self.outputs.clone();
+        if let Some(Value::Object(map)) = outputs.get_mut(output).map(|output| &mut output.value) {
+            entries.iter().for_each(|entry| drop(map.remove(*entry)));
+        }
+        Self { outputs, ..Self::default() }
     }
 
     /// One output; `None` where there is none of this name.

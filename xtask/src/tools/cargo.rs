@@ -1,5 +1,6 @@
 //! The door to cargo: what the workspace holds, and a function's executable, the same bytes wherever it is built.
 
+use super::files;
 use super::pinned::Zig;
 use super::process::Tool;
 use crate::error::{Hint, bail_hint};
@@ -7,6 +8,7 @@ use crate::model::caller::Purpose;
 use crate::model::compiler::Compiler;
 use crate::model::elf::Architecture;
 use crate::model::function::Function;
+use crate::model::junit;
 use crate::model::names;
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -235,6 +237,14 @@ fn installed_target(root: &Path, triple: &str) -> Result<PathBuf> {
 /// Runs one of cargo's own gates (`fmt`, `clippy`, `test`) over the workspace.
 pub(crate) fn gate(root: &Path, arguments: &[&str]) -> Result<()> {
     Tool::new(Purpose::Host, cargo()).args(arguments.iter().copied()).run(root).map(drop)
+}
+
+/// The same for tests; what came of each is left in a report, where there is something to tell.
+pub(crate) fn test(root: &Path, arguments: &[&str], report: &Path) -> Result<()> {
+    let tool = Tool::new(Purpose::Host, cargo()).args(["test"]).args(arguments.iter().copied());
+    let ran = tool.finish(root)?;
+    files::write(report, junit::report(&String::from_utf8_lossy(&ran.stdout), &ran.stderr).as_bytes())?;
+    if ran.success() { Ok(()) } else { Err(tool.failure(&ran)) }
 }
 
 /// Compiles a tool from crates.io with the dependencies it was released with, below `folder`. Without optimisation: that

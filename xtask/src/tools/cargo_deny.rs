@@ -21,7 +21,7 @@ pub(crate) fn find(target: &Path) -> Result<PathBuf> {
     let folder = target.join("tools").join(format!("cargo-deny-{VERSION}"));
     let program = folder.join("bin/cargo-deny");
     if !program.is_file() {
-        let _lock = files::lock(&folder.with_extension("lock"), pinned::PATIENCE)?;
+        let _lock = files::lock(&folder.with_extension("lock"), files::PATIENCE)?;
         if !program.is_file() {
             let install = || cargo::install("cargo-deny", VERSION, &folder);
             events::step_with("install", install, |()| format!("cargo-deny {VERSION}, pinned"))?;

@@ -9,6 +9,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// Another process may be installing the same tool; a slow network takes minutes, not more.
+pub(super) const PATIENCE: Duration = Duration::from_secs(600);
+
 /// Writes the whole file or leaves the old one.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_with_mode(path, bytes, 0o644)

@@ -116,23 +116,21 @@ impl Git {
     }
 
     /// The files of the checkout that differ from what they were before this work, committed or not, and the commit that it
-    /// began at: where it left the branch `main`, as that was fetched last, or the commit before where it is that branch's
-    /// own. `None` where that is not here.
+    /// began at: where it left the branch `main`, as that was fetched last, or else as it is here. `None` where HEAD is that
+    /// branch's own: what came before it nobody may have looked at.
     pub(crate) fn changed(&self, main: &str) -> Result<Option<(String, Vec<String>)>> {
         let head = self.commit()?;
         let found = |arguments: &[&str]| -> Result<Option<String>> {
             Ok(Some(self.ask(arguments)?).filter(Finished::success).map(|said| text(&said)))
         };
-        let left = match self.tips(main).into_iter().rfind(|tip| *tip != head) {
-            Some(tip) => found(&["merge-base", "HEAD", &tip])?,
-            None => None,
+        let left = |reference: String| found(&["merge-base", "HEAD", &reference]);
+        // Other remotes, such as the template's, have a branch of this name too.
+        let base = match left(format!("refs/remotes/origin/{main}"))? {
+            None => left(format!("refs/heads/{main}"))?,
+            there => there,
         };
-        let base = match left.filter(|left| *left != head) {
-            None => found(&["rev-parse", "--verify", "--quiet", "HEAD^"])?,
-            left => left,
-        };
-        let Some(base) = base else { return Ok(None) };
-        let known = self.answer(&["diff", "--name-only", "-z", "--relative", &base, "--"]);
+        let Some(base) = base.filter(|base| *base != head) else { return Ok(None) };
+        let known = self.answer(&["diff", "--name-only", "--no-renames", "-z", "--relative", &base, "--"]);
         let unknown = self.answer(&["ls-files", "-z", "--others", "--exclude-standard"]);
         let (known, unknown) = known.and_then(|known| Ok((known, unknown?))).context("cannot tell what has changed")?;
         let names = known.split_terminator('\0').chain(unknown.split_terminator('\0'));
@@ -344,7 +342,7 @@ pub(crate) mod tests {
         assert_eq!(changed(), None, "there is nothing before the first commit");
         commit("one");
         commit("two");
-        assert_eq!(changed(), told("one", "two"));
+        assert_eq!(changed(), None, "it is production's own");
         // As it was fetched last.
         git(path, "remote add origin .");
         git(path, "update-ref refs/remotes/origin/main HEAD~2");
@@ -354,13 +352,18 @@ pub(crate) mod tests {
         commit("three");
         commit("four");
         fs::write(path.join("sub/file"), "changed").expect("a file");
+        git(path, "mv two moved");
         fs::write(path.join("new"), "not known to git").expect("a file");
-        assert_eq!(changed(), told("two", "four new sub/file three"));
+        assert_eq!(changed(), told("two", "four moved new sub/file three two"));
         // A pipeline that is run again, while the branch has gone on.
         git(path, "stash --quiet --include-untracked");
         git(path, "update-ref refs/remotes/origin/main HEAD");
         git(path, "checkout --quiet --detach HEAD^");
-        assert_eq!(changed(), told("two", "three"));
+        assert_eq!(changed(), None);
+        // What the template calls `main` is not ours.
+        git(path, "update-ref refs/remotes/template/main HEAD");
+        git(path, "update-ref refs/remotes/origin/main HEAD~2");
+        assert_eq!(changed(), told("one", "three two"));
     }
 
     #[test]

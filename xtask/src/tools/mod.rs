@@ -12,5 +12,6 @@ pub(crate) mod local;
 pub(crate) mod parallel;
 pub(crate) mod pinned;
 pub(crate) mod process;
+pub(crate) mod python;
 pub(crate) mod signals;
 pub(crate) mod terraform;

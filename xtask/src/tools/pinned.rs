@@ -1,9 +1,10 @@
-//! Pinned tools: Terraform, zig and the local AWS, installed under `target/tools` with their checksums verified.
+//! Pinned tools under `target/tools`: those of Python, and Terraform where PATH has none, each with its checksum verified.
 
 use super::events;
 use super::files;
 use super::http;
 use super::process::Tool;
+use super::python;
 use crate::error::{Hint, bail_hint};
 use crate::model::caller::Purpose;
 use crate::model::package::sha256;
@@ -11,15 +12,11 @@ use anyhow::{Context, Result};
 use std::ffi::OsString;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 const ZIG: &str = include_str!("../../pins/zig.txt");
 const MINISTACK: &str = include_str!("../../pins/ministack.txt");
 const CHECKOV: &str = include_str!("../../pins/checkov.txt");
 const CHECK_JSONSCHEMA: &str = include_str!("../../pins/check-jsonschema.txt");
-
-/// Another process may be installing the same tool; a slow network takes minutes, not more.
-pub(super) const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Terraform's version where PATH has none that fits, and the SHA-256 of its release archives.
 const TERRAFORM: &str = "1.11.4";
@@ -30,13 +27,13 @@ const TERRAFORM_ARCHIVES: [(&str, &str); 4] = [
     ("darwin_arm64", "867e0808fa971217043e25b7a792b10720c79b1546f8a68479b74f138be73e18"),
 ];
 
-/// The linker, in its virtual environment.
+/// The linker, in its environment.
 #[derive(Debug)]
 pub(crate) struct Zig(PathBuf);
 
 impl Zig {
     pub(crate) fn install(target: &Path) -> Result<Self> {
-        python_tool(target, "zig", "cargo-zigbuild", ZIG).map(Self)
+        python::install(target, "zig", "cargo-zigbuild", ZIG).map(Self)
     }
 
     pub(crate) fn program(&self) -> OsString {
@@ -58,86 +55,17 @@ impl Zig {
 
 /// The local AWS's program.
 pub(crate) fn ministack(target: &Path) -> Result<PathBuf> {
-    Ok(python_tool(target, "ministack", "ministack", MINISTACK)?.join("bin/ministack"))
+    Ok(python::install(target, "ministack", "ministack", MINISTACK)?.join("bin/ministack"))
 }
 
 /// The checker of `.circleci/config.yml`, which brings the schema along.
 pub(crate) fn check_jsonschema(target: &Path) -> Result<PathBuf> {
-    Ok(python_tool(target, "check-jsonschema", "check-jsonschema", CHECK_JSONSCHEMA)?.join("bin/check-jsonschema"))
+    Ok(python::install(target, "check-jsonschema", "check-jsonschema", CHECK_JSONSCHEMA)?.join("bin/check-jsonschema"))
 }
 
 /// The scanner of the Terraform.
 pub(crate) fn checkov(target: &Path) -> Result<PathBuf> {
-    Ok(python_tool(target, "checkov", "checkov", CHECKOV)?.join("bin/checkov"))
-}
-
-/// A virtual environment with exactly what `pins` names. Its folder is named after the pins, so that other pins are
-/// another folder; a stamp, written once the program has run, tells a whole one from one that is not: a kill left it half
-/// made, or pip put it elsewhere. The stamp holds the folder's real path: every program in it begins with that, so in a
-/// checkout that was moved none would start.
-fn python_tool(target: &Path, name: &str, program: &str, pins: &str) -> Result<PathBuf> {
-    let tools = target.join("tools");
-    std::fs::create_dir_all(&tools).with_context(|| format!("cannot make the folder `{}`", tools.display()))?;
-    let tools = tools.canonicalize().with_context(|| format!("cannot find `{}`", tools.display()))?;
-    let folder = tools.join(format!("{name}-{}", &sha256(pins.as_bytes()).hex[..12]));
-    let stamp = folder.join("complete");
-    let place = folder.as_os_str().as_encoded_bytes();
-    let program = folder.join("bin").join(program);
-    let is_whole = || std::fs::read(&stamp).is_ok_and(|found| found == place) && program.is_file();
-    if is_whole() {
-        return Ok(folder);
-    }
-    let _lock = files::lock(&folder.with_extension("lock"), PATIENCE)?;
-    if is_whole() {
-        return Ok(folder);
-    }
-    events::step_with("install", || fill(&folder, pins, name, &program), |()| format!("{name}, pinned"))?;
-    files::write(&stamp, place)?;
-    Ok(folder)
-}
-
-fn interpreter() -> OsString {
-    std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into())
-}
-
-/// The version of the interpreter that virtual environments are made with, if it can make one.
-pub(crate) fn python(folder: &Path) -> Result<String> {
-    let python = interpreter();
-    let ask = "import platform, venv, ensurepip; print(platform.python_version())";
-    let version = Tool::new(Purpose::Python, &python).args(["-c", ask]).ask(folder).context("there is no Python to use").hint(
-        "install Python 3.10 or newer with its venv module (Debian: `apt install python3-venv`), or name one in `PYTHON`",
-    )?;
-    let version = String::from_utf8_lossy(&version).trim().to_owned();
-    let mut numbers = version.split('.').map(str::parse::<u32>);
-    if !matches!((numbers.next(), numbers.next()), (Some(Ok(3)), Some(Ok(10..)))) {
-        bail_hint!(
-            "install a newer one, or name it in `PYTHON`";
-            "`{}` is {version}, older than 3.10", python.to_string_lossy()
-        );
-    }
-    Ok(version)
-}
-
-fn fill(folder: &Path, pins: &str, name: &str, program: &Path) -> Result<()> {
-    let parent = folder.parent().unwrap_or(folder);
-    let python = interpreter();
-    self::python(parent).with_context(|| format!("cannot install `{name}`"))?;
-    Tool::new(Purpose::Python, &python).args(["-m", "venv", "--clear"]).args([folder]).run(parent)?;
-    let list = folder.join("requirements.txt");
-    files::write(&list, pins.as_bytes())?;
-    Tool::new(Purpose::Python, folder.join("bin/python"))
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"])
-        .args(["--require-hashes", "--only-binary", ":all:", "--requirement"])
-        .args([list])
-        .run(folder)
-        .with_context(|| format!("cannot install `{name}`"))
-        .hint("check the network, or name your package index in `PIP_INDEX_URL`; then run this again")?;
-    Tool::new(Purpose::Python, program)
-        .args(["--help"])
-        .ask(folder)
-        .with_context(|| format!("`{name}` was installed, but does not run"))
-        .hint("pip may have put it elsewhere: look for `target`, `prefix` or `user` in what `pip config list` shows")?;
-    Ok(())
+    Ok(python::install(target, "checkov", "checkov", CHECKOV)?.join("bin/checkov"))
 }
 
 /// Terraform's program and version: PATH's when its version fits, else the pinned one, downloaded once.
@@ -148,7 +76,7 @@ pub(crate) fn terraform(target: &Path) -> Result<(PathBuf, String)> {
     let folder = terraform_folder(target);
     let program = folder.join("terraform");
     if !program.is_file() {
-        let _lock = files::lock(&folder.with_extension("lock"), PATIENCE)?;
+        let _lock = files::lock(&folder.with_extension("lock"), files::PATIENCE)?;
         if !program.is_file() {
             events::step_with("install", || download(&program), |()| format!("terraform {TERRAFORM}, pinned"))?;
         }
@@ -235,7 +163,7 @@ fn download(program: &Path) -> Result<()> {
     let otherwise = format!(
         "check the network, name a mirror in `TERRAFORM_RELEASES_URL`, or install Terraform {TERRAFORM} and put it on PATH"
     );
-    let (status, archive) = http::request("GET", &url, PATIENCE).hint(&otherwise)?;
+    let (status, archive) = http::request("GET", &url, files::PATIENCE).hint(&otherwise)?;
     if status != 200 {
         bail_hint!(otherwise; "`{url}` answered with status {status}");
     }
@@ -257,36 +185,6 @@ fn download(program: &Path) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// As when the folder of a clone is renamed, or was reached through a link that is gone.
-    #[test]
-    fn tools_of_a_checkout_that_was_moved() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let [first, link, second] = ["first", "link", "second"].map(|name| folder.path().join(name));
-        std::fs::create_dir(&first).expect("a folder");
-        std::os::unix::fs::symlink(&first, &link).expect("a link");
-        let starts = |target: &Path| {
-            let tool = python_tool(target, "nothing", "pip", "").expect("it can be installed");
-            Tool::new(Purpose::Python, tool.join("bin/pip")).args(["--version"]).run(folder.path()).expect("it starts");
-        };
-        starts(&link);
-        std::fs::remove_file(&link).expect("the link goes");
-        starts(&first);
-        std::fs::rename(&first, &second).expect("the folder moves");
-        starts(&second);
-    }
-
-    /// As when pip's configuration names a `target`.
-    #[test]
-    fn what_does_not_run_is_not_installed() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let install = |program: &str| python_tool(folder.path(), "nothing", program, "");
-        let error = install("elsewhere").expect_err("there is no such program");
-        let hint = crate::error::hint_of(&error).expect("a hint");
-        assert!(format!("{error:#}").contains("does not run") && hint.contains("pip config list"), "{error:#}");
-        assert!(install("elsewhere").is_err(), "nothing remembers it as installed");
-        install("pip").expect("it is installed once it runs");
-    }
-
     #[test]
     fn nothing_is_remembered_of_a_shim() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -296,7 +194,7 @@ mod tests {
             std::fs::write(&chosen, format!("{{\"terraform_version\": \"{said}\"}}")).expect("a file");
             // It is busy while a process that another test starts has it open for writing, as this one had.
             while Tool::new(Purpose::Any, &shim).ask(folder.path()).is_err() {
-                std::thread::sleep(Duration::from_millis(5));
+                std::thread::sleep(std::time::Duration::from_millis(5));
             }
             assert_eq!(terraform_version(&shim, folder.path()).expect("it is asked").as_deref(), found);
         }

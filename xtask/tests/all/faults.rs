@@ -95,6 +95,17 @@ fn what_was_refused_is_released_by_the_next_deploy() {
     released_by_the_next("UpdateFunctionCode", full, "second", 192);
     memory(192, 256);
     released_by_the_next("PublishVersion", Action::Refuse(Refusal::Denied), "second", 256);
+
+    // The lock of a state that AWS does not let go blocks nobody.
+    memory(256, 320);
+    stage.checkout.commit("More memory");
+    stage.proxy.add(Rule::on("s3", "DeleteObject"), Action::Refuse(Refusal::Denied));
+    stage.run("deploy").fails_with(&[]);
+    assert!(stage.is_locked() && stage.proxy.fired() != [0]);
+    stage.proxy.clear();
+    let next = stage.succeeds("deploy");
+    assert!(!stage.is_locked() && next.stderr.contains("unlock"), "{next}");
+    assert_eq!(stage.live(ORDERS, PRODUCTION), ("second".into(), 320.into()), "{next}");
 }
 
 /// AWS makes the gateway's permission, and its answer is lost: the run takes for its own what it made, and closes the

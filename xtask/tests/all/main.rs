@@ -8,6 +8,7 @@ mod completions;
 mod deploy;
 mod documents;
 mod faults;
+mod image;
 mod init;
 mod kills;
 mod life;

@@ -1,24 +1,23 @@
 //! Where PATH has no Terraform that fits, the pinned one is downloaded: only the true archive is ever installed.
 
-use crate::common::{Checkout, Ran, run};
+use crate::common::{Checkout, Ran, link_all_but_terraform, path_without_terraform, run};
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 /// Answers every request with the same bytes and keeps the paths that were asked for.
-struct Releases {
-    url: String,
+pub(crate) struct Releases {
+    pub(crate) url: String,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Releases {
-    fn serve(answer: Vec<u8>) -> Self {
+    pub(crate) fn serve(answer: Vec<u8>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -43,7 +42,7 @@ impl Releases {
     }
 }
 
-fn answer(status: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn answer(status: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
     [head.as_bytes(), body].concat()
@@ -70,18 +69,9 @@ impl Machine {
         link_all_but_terraform(&shared, &tools);
 
         let own = tempfile::tempdir().expect("a temporary folder");
-        let mut folders = vec![own.path().join("bin")];
-        fs::create_dir(&folders[0]).expect("a folder");
-        for (number, folder) in std::env::split_paths(&std::env::var_os("PATH").expect("a PATH")).enumerate() {
-            if folder.join("terraform").exists() {
-                let without = own.path().join(number.to_string());
-                fs::create_dir(&without).expect("a folder");
-                link_all_but_terraform(&folder, &without);
-                folders.push(without);
-            } else {
-                folders.push(folder);
-            }
-        }
+        let first = own.path().join("bin");
+        fs::create_dir(&first).expect("a folder");
+        let folders = [first].into_iter().chain(path_without_terraform(own.path()));
         let path = std::env::join_paths(folders).expect("a PATH");
         Self { checkout, path, own }
     }
@@ -100,15 +90,6 @@ impl Machine {
             .collect();
         assert_eq!(found, Vec::<String>::new());
         assert!(!self.checkout.path("terraform/output.json").exists());
-    }
-}
-
-fn link_all_but_terraform(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        if !entry.file_name().to_string_lossy().starts_with("terraform") {
-            symlink(entry.path(), to.join(entry.file_name())).expect("a link");
-        }
     }
 }
 

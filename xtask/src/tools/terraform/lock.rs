@@ -79,8 +79,18 @@ pub(super) struct Holder {
 }
 
 impl Holder {
+    /// Who keeps a run from beginning.
     pub(super) fn in_error(text: &str) -> Option<Self> {
-        if !text.contains("Error acquiring the state lock") {
+        Self::in_error_of("acquiring", text)
+    }
+
+    /// The run itself, which could not free its lock at its end.
+    pub(super) fn left_behind(text: &str) -> Option<Self> {
+        Self::in_error_of("releasing", text)
+    }
+
+    fn in_error_of(what: &str, text: &str) -> Option<Self> {
+        if !text.contains(&format!("Error {what} the state lock")) {
             return None;
         }
         let field = |name: &str| {
@@ -110,6 +120,9 @@ mod tests {
     fn reads_who_holds_the_lock() {
         let holder = Holder::in_error(ERROR).expect("it is a lock error");
         assert_eq!((holder.id.as_str(), holder.who.as_str()), ("7ad2-1", "ann@box"));
+        let left = ERROR.replace("acquiring", "releasing");
+        assert_eq!((Holder::in_error(&left), Holder::left_behind(&left)), (None, Some(holder)));
+        assert_eq!(Holder::left_behind(ERROR), None);
         assert_eq!(Holder::in_error("Error: something else\n ID: 1\n Who: x\n Created: y"), None);
     }
 

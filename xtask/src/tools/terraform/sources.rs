@@ -359,4 +359,101 @@ mod tests {
             prop_assert_eq!(checkout.sees(&format!("terraform/{name}")), !ignored, "{}", name);
         }
     }
+
+    const ALL: &str = r#"variable "word" {
+  default = "none"
+}
+
+module "inner" {
+  source = "../modules/inner"
+}
+
+resource "terraform_data" "all" {
+  input = {
+    word     = var.word
+    file     = file("${path.module}/data/policy.json")
+    template = templatefile("${path.module}/t/user data.tftpl", { name = "n" })
+    names    = join(",", fileset(path.module, "data/**"))
+    far      = filesha256("${path.module}/../api/openapi.json")
+    inner    = module.inner.value
+  }
+}
+"#;
+
+    /// The real Terraform is asked, with the one resource that needs no provider.
+    #[test]
+    fn whatever_changes_a_plan_changes_the_digest() {
+        let target = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target"));
+        let (program, _) = super::super::pinned::terraform(target).expect("it is there, or installed");
+        let checkout = Checkout::new();
+        let root = checkout.0.path().join("terraform");
+        for (name, text) in [
+            ("terraform/main.tf", ALL),
+            ("terraform/data/policy.json", "{}"),
+            ("terraform/t/user data.tftpl", "${name}"),
+            ("api/openapi.json", "{}"),
+            ("modules/inner/main.tf", "output \"value\" {\n  value = file(\"${path.module}/word.txt\")\n}\n"),
+            ("modules/inner/word.txt", "inner"),
+        ] {
+            checkout.write(name, text);
+        }
+        let terraform = |arguments: &[&str]| {
+            let mut command = std::process::Command::new(&program);
+            command.args(arguments).current_dir(&root).env("CHECKPOINT_DISABLE", "1").env("TF_IN_AUTOMATION", "1");
+            command.output().expect("Terraform runs").status.code()
+        };
+        assert_eq!(terraform(&["init", "-input=false"]), Some(0));
+        assert_eq!(terraform(&["apply", "-auto-approve", "-input=false"]), Some(0));
+        // An error is a change too: what was applied is not what is there.
+        let changes = || terraform(&["plan", "-input=false", "-lock=false", "-detailed-exitcode"]) != Some(0);
+        assert!(!changes());
+        let before = checkout.digest();
+        let seen = |name: &str, text: &str| {
+            let path = checkout.0.path().join(name);
+            let old = fs::read(&path).ok();
+            checkout.write(name, text);
+            let (changes, seen) = (changes(), checkout.digest() != before);
+            assert!(seen || !changes, "{name} changes the plan, and not the digest:\n{text}");
+            match old {
+                Some(old) => fs::write(&path, old),
+                None => fs::remove_file(&path),
+            }
+            .expect("it is as before");
+            (changes, seen)
+        };
+        for (name, text) in [
+            ("terraform/data/policy.json", "[]"),
+            ("terraform/data/new.json", "{}"),
+            ("terraform/data/deep/er/x", ""),
+            ("terraform/t/user data.tftpl", "${name}!"),
+            ("api/openapi.json", "[]"),
+            ("modules/inner/word.txt", "other"),
+            ("modules/inner/main.tf", "output \"value\" {\n  value = 1\n}\n"),
+            ("modules/inner/more.tf.json", r#"{"output": {"value": {"value": 2}}}"#),
+            ("terraform/terraform.tfvars", "word = \"one\"\n"),
+            ("terraform/terraform.tfvars.json", r#"{"word": "one"}"#),
+            ("terraform/some.auto.tfvars", "word = \"two\"\n"),
+            ("terraform/some.auto.tfvars.json", r#"{"word": "two"}"#),
+            ("terraform/other.tf", "resource \"terraform_data\" \"other\" {}\n"),
+            ("terraform/other.tf.json", r#"{"resource": {"terraform_data": {"json": {}}}}"#),
+            ("terraform/main_override.tf", "variable \"word\" {\n  default = \"overridden\"\n}\n"),
+            ("terraform/override.tf.json", r#"{"variable": {"word": {"default": "overridden"}}}"#),
+        ] {
+            assert_eq!(seen(name, text), (true, true), "{name}");
+        }
+        for name in [".other.tf", "other.tf~", "#other.tf#", ".terraform/other.tf", "bootstrap/other.tf", "../other.tf"]
+        {
+            let found = seen(&format!("terraform/{name}"), "resource \"terraform_data\" \"ignored\" {}\n");
+            assert_eq!(found, (false, false), "{name}");
+        }
+        // Each line left out, or said twice.
+        let lines: Vec<_> = ALL.lines().collect();
+        for nth in (0..lines.len()).step_by(2) {
+            let without = [&lines[..nth], &lines[nth + 1..]].concat().join("\n");
+            let twice = [&lines[..=nth], &lines[nth..]].concat().join("\n");
+            seen("terraform/main.tf", &without);
+            seen("terraform/main.tf", &twice);
+        }
+        assert_eq!(checkout.digest(), before);
+    }
 }

@@ -258,10 +258,17 @@ impl State<'_> {
                 let text = already_exists(&error.text()).then(|| error.text())?;
                 let known = adoptable.iter().find(|(known, _)| known == address).map(|(_, id)| id.clone());
                 let planned = || self.read(&plan.as_ref()?.0).ok()?.id(address);
-                Some((address.clone(), known.or_else(|| told_id(&text)).or_else(planned)?))
+                let known = known.or_else(|| told_id(&text)).map(|id| (id, true));
+                let (id, is_ours) = known.or_else(|| Some((planned()?, false)))?;
+                Some((address.clone(), id, is_ours))
             });
-            let Some((address, id)) = next else { return Err(failure(&tool, finished, said)) };
+            let Some((address, id, is_ours)) = next else { return Err(failure(&tool, finished, said)) };
             if !self.import(&file, &address, &id, &mut killed)?.success() {
+                return Err(failure(&tool, finished, said));
+            }
+            // A table of this name may be somebody else's.
+            if !is_ours && !self.is_tagged(&address, &variables["project"])? {
+                self.change(&self.tool(&["state", "rm"]).args([&address]), &mut killed)?;
                 return Err(failure(&tool, finished, said));
             }
             adopted.push(address);
@@ -318,6 +325,15 @@ impl State<'_> {
         )
     }
 
+    /// Whether what was imported has the tag that all of the project's resources have.
+    fn is_tagged(&self, address: &str, project: &Value) -> Result<bool> {
+        let json = self.tool(&["show", "-json"]).ask(&self.folder)?;
+        let state: Value = serde_json::from_slice(&json).context("cannot understand Terraform's state")?;
+        let resources = state["values"]["root_module"]["resources"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let found = resources.iter().find(|resource| resource["address"] == address);
+        Ok(found.is_some_and(|resource| resource["values"]["tags_all"]["project"] == *project))
+    }
+
     fn read(&self, plan: &PlanFile) -> Result<Contents> {
         let json = self.tool(&["show", "-json"]).args([plan.path()]).ask(&self.folder)?;
         serde_json::from_slice(&json).context("cannot understand Terraform's plan")
@@ -367,8 +383,10 @@ impl State<'_> {
                     "interrupted: Terraform has saved what it had done of `{}`", self.key
                 );
             }
-            let locked = Said::read(&finished.stdout).errors.iter().find_map(|error| Holder::in_error(&error.text()));
-            let Some(holder) = locked.or_else(|| Holder::in_error(&finished.stderr)) else { return Ok(finished) };
+            if let Some(own) = held(&finished, Holder::left_behind) {
+                return Ok(self.freed(finished, &own));
+            }
+            let Some(holder) = held(&finished, Holder::in_error) else { return Ok(finished) };
             if killed.as_ref().is_some_and(|run| holder.is_of(run)) {
                 *killed = None;
                 events::say("unlock", &format!("the state, which a killed run left locked ({})", holder.id));
@@ -379,6 +397,19 @@ impl State<'_> {
                 return Err(self.locked(&holder));
             }
         }
+    }
+
+    /// Frees the lock that a run of ours could not: it has ended, and nobody else can have taken it. Where this is refused
+    /// too, the note of the run stays, and the next one breaks the lock.
+    fn freed(&self, finished: Finished, own: &Holder) -> Finished {
+        let tool = self.tool(&["force-unlock", "-force", &own.id]);
+        if !tool.finish(&self.folder).is_ok_and(|freed| freed.success()) {
+            return finished;
+        }
+        events::say("unlock", &format!("the state, which AWS had left locked ({})", own.id));
+        let said = Said::read(&finished.stdout);
+        let was_all = said.errors.len() == 1 && !said.outputs.is_empty();
+        if was_all { Finished { code: Some(0), ..finished } } else { finished }
     }
 
     fn locked(&self, holder: &Holder) -> anyhow::Error {
@@ -444,9 +475,10 @@ impl State<'_> {
         Ok(format!("-var-file={}", file.display()))
     }
 
-    /// What ended by itself has freed its lock, and saved what it made.
+    /// What ended by itself has freed its lock, as a rule, and saved what it made.
     fn forget(&self, finished: &Finished) {
-        if finished.code.is_some() {
+        let is_locked = !finished.success() && held(finished, Holder::left_behind).is_some();
+        if finished.code.is_some() && !is_locked {
             let _ = fs::remove_file(self.note());
         }
     }
@@ -454,6 +486,12 @@ impl State<'_> {
     fn note(&self) -> PathBuf {
         self.data.with_extension("running.json")
     }
+}
+
+/// A lock that a run tells of.
+fn held(finished: &Finished, find: fn(&str) -> Option<Holder>) -> Option<Holder> {
+    let errors = Said::read(&finished.stdout).errors;
+    errors.iter().find_map(|error| find(&error.text())).or_else(|| find(&finished.stderr))
 }
 
 /// AWS's words, by service, for a thing that is made twice.

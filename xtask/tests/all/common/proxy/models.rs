@@ -7,6 +7,7 @@ use crate::common::{hex, workspace};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::Write;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 
+const PIP: &str = include_str!("../../../../pins/pip.txt");
 const PINS: &str = include_str!("../../../../pins/botocore.txt");
 const SCRIPT: &str = include_str!("aws_models.py");
 
@@ -84,7 +86,7 @@ type Services = BTreeMap<String, Service>;
 /// All models, read when a request asks for them.
 #[derive(Debug)]
 pub(crate) struct Models {
-    python: PathBuf,
+    library: PathBuf,
     table: PathBuf,
     /// By the name that requests are signed with.
     read: Mutex<HashMap<String, Arc<Services>>>,
@@ -111,32 +113,42 @@ impl Models {
     fn install() -> Self {
         let tools = workspace().join("target/tools");
         fs::create_dir_all(&tools).expect("a folder for tools");
-        let folder = tools.canonicalize().expect("it exists").join(format!("botocore-{}", hex(PINS)));
-        let (python, table) = (folder.join("bin/python"), folder.join(format!("table-{}", hex(SCRIPT))));
-        let lock = File::create(folder.with_extension("lock")).expect("a lock file");
+        let lock = File::create(tools.join("botocore.lock")).expect("a lock file");
         lock.lock().expect("the lock");
-        // Programs begin with the path that they were installed at; in a checkout that was moved none would start.
-        let stamp = folder.join("complete");
-        let place = folder.display().to_string();
-        if fs::read_to_string(&stamp).ok().as_ref() != Some(&place) {
-            let base = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
-            succeed(Command::new(base).args(["-m", "venv", "--clear"]).arg(&folder));
-            let list = folder.join("requirements.txt");
+        // What is compiled in it is for one version of Python.
+        let version = String::from_utf8(succeed(python().arg("--version"))).expect("a text");
+        let folder = tools.join(format!("botocore-{}", hex(&format!("{PINS}{version}"))));
+        if !folder.is_dir() {
+            let made = folder.with_extension("new");
+            let _ = fs::remove_dir_all(&made);
+            fs::create_dir(&made).expect("a folder");
+            let [pip, list] = ["pip.whl", "requirements.txt"].map(|name| made.join(name));
+            let version = PIP.trim_start_matches("pip==").split_whitespace().next().expect("a version");
+            let fetch = workspace().join("xtask/pins/fetch_pip.py");
+            let wheel = succeed(python().arg(fetch).arg(version));
+            let sum: String = Sha256::digest(&wheel).iter().map(|byte| format!("{byte:02x}")).collect();
+            assert!(PIP.contains(&sum), "{sum} is not pip's");
+            fs::write(&pip, wheel).expect("a wheel");
             fs::write(&list, PINS).expect("a list");
-            let mut pip = Command::new(&python);
-            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
-            pip.args(["--require-hashes", "--only-binary", ":all:", "--requirement"]).arg(list);
-            succeed(pip.env_remove("PYTHONPATH").env_remove("PYTHONHOME"));
-            fs::write(&stamp, &place).expect("a stamp");
+            let mut install = python();
+            install.arg(pip.join("pip")).args(["install", "--quiet", "--disable-pip-version-check", "--no-input"]);
+            install
+                .args(["--require-hashes", "--only-binary", ":all:", "--target"])
+                .arg(&made)
+                .arg("--requirement")
+                .arg(&list);
+            succeed(&mut install);
+            fs::rename(made, &folder).expect("a library");
         }
+        let table = folder.join(format!("table-{}", hex(SCRIPT)));
         if !table.is_dir() {
             let made = table.with_extension("new");
             let _ = fs::remove_dir_all(&made);
             fs::create_dir(&made).expect("a folder");
-            succeed(Command::new(&python).arg(script()).arg("table").arg(&made));
+            succeed(python().env("PYTHONPATH", &folder).arg(script()).arg("table").arg(&made));
             fs::rename(made, &table).expect("a table");
         }
-        Self { python, table, read: Mutex::default() }
+        Self { library: folder, table, read: Mutex::default() }
     }
 
     fn services(&self, signed: &str) -> Arc<Services> {
@@ -250,8 +262,13 @@ impl Models {
     /// What AWS would not take of each of these requests, in sentences.
     pub(crate) fn complaints(&self, requests: &[Request]) -> Vec<Vec<String>> {
         let is_known = |request: &&Request| !request.identity.operation.is_empty();
-        let mut command = Command::new(&self.python);
-        command.arg(script()).arg("validate").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut command = python();
+        command
+            .env("PYTHONPATH", &self.library)
+            .arg(script())
+            .arg("validate")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut child = command.spawn().expect("Python starts");
         let mut stdin = child.stdin.take().expect("a pipe");
         // It reads all before it writes any, so neither waits for the other.
@@ -289,9 +306,16 @@ fn script() -> PathBuf {
     workspace().join("xtask/tests/all/common/proxy/aws_models.py")
 }
 
-fn succeed(command: &mut Command) {
+fn python() -> Command {
+    let mut python = Command::new(std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into()));
+    python.env_remove("PYTHONPATH").env_remove("PYTHONHOME");
+    python
+}
+
+fn succeed(command: &mut Command) -> Vec<u8> {
     let output = command.output().expect("it can be started");
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
 }
 
 /// A parameter of a form or a query.
