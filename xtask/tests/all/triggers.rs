@@ -146,6 +146,7 @@ fn each_source_reaches_production() {
         "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
         "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
         "StreamSpecification": {"StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        "Tags": [{"Key": "project", "Value": PROJECT}, {"Key": "environment", "Value": "local"}],
     });
     ask("dynamodb", "POST", "/", &json("DynamoDB_20120810.CreateTable"), &made.to_string());
     let deployed = checkout.run(&["deploy"]);

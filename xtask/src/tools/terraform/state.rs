@@ -259,7 +259,8 @@ impl State<'_> {
                 let known = adoptable.iter().find(|(known, _)| known == address).map(|(_, id)| id.clone());
                 let planned = || self.read(&plan.as_ref()?.0).ok()?.id(address);
                 let known = known.or_else(|| told_id(&text)).map(|id| (id, true));
-                let (id, is_ours) = known.or_else(|| Some((planned()?, false)))?;
+                // The name of a bucket holds the account's number, and its tags come in a second call.
+                let (id, is_ours) = known.or_else(|| Some((planned()?, address.starts_with("aws_s3_bucket."))))?;
                 Some((address.clone(), id, is_ours))
             });
             let Some((address, id, is_ours)) = next else { return Err(failure(&tool, finished, said)) };
