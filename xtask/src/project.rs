@@ -50,6 +50,23 @@ impl Project {
         self.functions.iter().filter(|function| self.only.is_empty() || self.only.contains(&function.name))
     }
 
+    /// The one function that a command is about.
+    ///
+    /// # Errors
+    /// Several are selected.
+    pub(crate) fn only_one(&self, verb: &str) -> Result<&Function> {
+        match self.selected().collect::<Vec<_>>()[..] {
+            [function] => Ok(function),
+            ref several => {
+                let names: Vec<_> = several.iter().map(|function| function.name.as_str()).collect();
+                bail_hint!(
+                    "name one with `--function NAME`";
+                    "`{verb}` is about one function, and there are several: {}", names.join(", ")
+                )
+            }
+        }
+    }
+
     /// Whether there is a function of this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.functions.iter().any(|function| function.name == name)

@@ -56,11 +56,7 @@ impl fmt::Display for Report {
 
 pub(crate) fn run(global: &Global, options: &Invoke) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    let mut selected = project.selected();
-    let (Some(function), None) = (selected.next(), selected.next()) else {
-        let names: Vec<_> = project.selected().map(|function| function.name.as_str()).collect();
-        bail_hint!("name one with `--function NAME`"; "`invoke` calls one function, and there are several: {}", names.join(", "));
-    };
+    let function = project.only_one("invoke")?;
     let payloads = payloads(function, options)?;
     let qualifier = match (&options.alias, options.version) {
         (Some(alias), _) => alias.clone(),

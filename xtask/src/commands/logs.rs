@@ -23,11 +23,7 @@ const LATE: i64 = 30_000;
 
 pub(crate) fn run(global: &Global, options: &Logs) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    let mut selected = project.selected();
-    let (Some(function), None) = (selected.next(), selected.next()) else {
-        let names: Vec<_> = project.selected().map(|function| function.name.as_str()).collect();
-        bail_hint!("name one with `--function NAME`"; "`logs` shows one function, and there are several: {}", names.join(", "));
-    };
+    let function = project.only_one("logs")?;
     let alias = match &options.alias {
         Some(alias) => alias.clone(),
         None => match options.version {
