@@ -46,7 +46,7 @@ pub(crate) fn run(global: &Global, options: &Deploy) -> Result<ExitCode> {
     };
     // What the state holds does not depend on the packages, and reading it takes as long as a build with nothing to do.
     let (prepared, packages) = std::thread::scope(|scope| {
-        let prepared = scope.spawn(|| prepare(global, &project, known, production, dry_run));
+        let prepared = scope.spawn(|| prepare(&project, known, production, dry_run));
         let packages = build(&project, project.selected());
         (prepared.join(), packages)
     });
@@ -138,16 +138,10 @@ struct Prepared {
     gateway: Option<Held>,
 }
 
-fn prepare(
-    global: &Global,
-    project: &Project,
-    known: Option<Environment>,
-    production: bool,
-    dry_run: bool,
-) -> Result<Prepared> {
+fn prepare(project: &Project, known: Option<Environment>, production: bool, dry_run: bool) -> Result<Prepared> {
     let environment = match known {
         Some(environment) => environment,
-        None => Environment::open(&global.env, project, if dry_run { Duty::Publish } else { Duty::Both })?,
+        None => Environment::open(environment::LOCAL, project, Duty::Both)?,
     };
     let stacks = Stacks::new(project, &environment)?;
     let bootstrap = Bootstrap::new(&stacks)?;

@@ -81,6 +81,6 @@ pub(crate) fn by_hand(aws: &Aws, lambdas: &Lambdas) -> Result<BTreeMap<String, V
 
 /// What the state tells of the functions, read where it lies: nothing where there is none, or it is of another format.
 pub(crate) fn applied(environment: &Environment, aws: &Aws) -> Result<Lambdas> {
-    let held = Held::known(environment, aws, "functions.tfstate")?;
+    let held = Held::known(aws, &environment.bucket(), "functions.tfstate")?;
     Ok(held.map_or(Ok(None), |held| held.output("lambdas"))?.unwrap_or_default())
 }

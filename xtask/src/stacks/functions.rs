@@ -57,7 +57,7 @@ pub(crate) fn held(stacks: &Stacks<'_>) -> Result<Held> {
         require_entry(function, &sources)?;
         Role::of(function)?;
     }
-    Held::of(stacks, &stacks.state(FOLDER, "functions"))
+    Held::of(&stacks.aws, &stacks.state(FOLDER, "functions"))
 }
 
 /// The functions that are to be built: those that are selected, and of the others those that were never applied, as all
@@ -80,8 +80,8 @@ impl<'a> Functions<'a> {
         refresh: bool,
     ) -> Result<Self> {
         let lambdas: Lambdas = before.output("lambdas")?.unwrap_or_default();
-        let is_built = |function: &&Function| packages.iter().any(|package| package.function == function.name);
-        let roles = stacks.project.functions.iter().filter(is_built).map(Role::of).collect::<Result<Vec<_>>>()?;
+        let built = stacks.project.functions.iter().filter(|function| is_built(packages, &function.name));
+        let roles = built.map(Role::of).collect::<Result<Vec<_>>>()?;
         let stack = stack(stacks, packages, &roles, &lambdas)?;
         let mut functions = Self { stacks, stack, roles, packages, due: None, before, lambdas };
         if !refresh && functions.take_earlier()? {
@@ -105,11 +105,7 @@ impl<'a> Functions<'a> {
             return Ok(false);
         }
         // What else this root holds has no versions: it is as the other branch has left it.
-        let changes = events::quietly("plan", || self.stack.state.plan(&self.stack.variables))?.changes;
-        let is_function = |change: &Change| {
-            self.stacks.project.functions.iter().any(|function| in_state(function).0 == change.address)
-        };
-        if !changes.iter().all(is_function) {
+        if self.changed()?.contains(&None) {
             return Ok(false);
         }
         (self.before, self.lambdas) = (earlier, lambdas);
@@ -143,14 +139,18 @@ impl<'a> Functions<'a> {
         if self.is_current() {
             return Ok(BTreeSet::new());
         }
-        let changes = events::quietly("plan", || self.stack.state.plan(&self.stack.variables))?.changes;
-        let changed = |function: &&Function| {
-            let (address, _) = in_state(function);
-            changes.iter().any(|change| change.address == address)
-        };
-        let changed = self.stacks.project.functions.iter().filter(changed).map(|function| function.name.clone());
         let wrong = self.wrong(&self.lambdas, true)?.into_iter().map(|wrong| wrong.function);
-        Ok(changed.chain(wrong).collect())
+        Ok(self.changed()?.into_iter().flatten().chain(wrong).collect())
+    }
+
+    /// What Terraform would change: the function for each change that is one's, and `None` for any other.
+    fn changed(&self) -> Result<Vec<Option<String>>> {
+        let changes = events::quietly("plan", || self.stack.state.plan(&self.stack.variables))?.changes;
+        let of = |change: Change| {
+            let functions = &self.stacks.project.functions;
+            Some(functions.iter().find(|function| in_state(function).0 == change.address)?.name.clone())
+        };
+        Ok(changes.into_iter().map(of).collect())
     }
 
     /// What a function's next version will have, as far as it is known before it is published.
@@ -215,8 +215,7 @@ impl<'a> Functions<'a> {
 
     /// The functions that this run has not built.
     fn others(&self) -> impl Iterator<Item = &Function> {
-        let is_built = |function: &Function| self.packages.iter().any(|built| built.function == function.name);
-        self.stacks.project.functions.iter().filter(move |function| !is_built(function))
+        self.stacks.project.functions.iter().filter(|function| !is_built(self.packages, &function.name))
     }
 
     /// A package that an earlier run has left would be uploaded for what was applied, where that differs.
@@ -287,9 +286,8 @@ impl<'a> Functions<'a> {
 
     /// The versions that are something else than what was built and applied.
     fn wrong(&self, lambdas: &Lambdas, latest: bool) -> Result<Vec<Wrong>> {
-        let others: Vec<_> = self.others().map(|other| &other.name).collect();
-        let built = lambdas.iter().filter(|(name, _)| !others.contains(name));
-        let built = built.map(|(name, lambda)| (name.clone(), lambda.clone())).collect();
+        let mut built = lambdas.clone();
+        built.retain(|name, _| is_built(self.packages, name));
         compare(&self.stacks.aws, &built, latest, |function, lambda, found| self.wanted(function, lambda, found))
     }
 
@@ -357,6 +355,10 @@ fn settings(stacks: &Stacks<'_>) -> Result<BTreeMap<String, OfFunction>> {
 
 fn in_state(function: &Function) -> (String, String) {
     (format!("module.{}.aws_lambda_function.this", function.module()), function.name.clone())
+}
+
+fn is_built(packages: &[Package], function: &str) -> bool {
+    packages.iter().any(|package| package.function == function)
 }
 
 fn is_as_built(package: &Package) -> Result<()> {

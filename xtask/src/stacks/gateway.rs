@@ -53,7 +53,7 @@ pub(crate) struct Gateway<'a> {
 
 /// What the state holds: it can be read before the functions are published.
 pub(crate) fn held(stacks: &Stacks<'_>) -> Result<Held> {
-    Held::of(stacks, &stacks.state(FOLDER, "gateway"))
+    Held::of(&stacks.aws, &stacks.state(FOLDER, "gateway"))
 }
 
 /// Whether there is one.
@@ -123,7 +123,7 @@ impl<'a> Gateway<'a> {
 
 /// Where production answers by what the state holds: `None` where there is no gateway, or the state is of another format.
 pub(crate) fn known(environment: &Environment, aws: &Aws) -> Result<Option<Api>> {
-    let held = Held::known(environment, aws, "gateway.tfstate")?;
+    let held = Held::known(aws, &environment.bucket(), "gateway.tfstate")?;
     held.map_or(Ok(None), |held| api(&held, environment))
 }
 

@@ -1,28 +1,27 @@
 //! The Terraform roots, one type for all: a folder with a state of its own, and all that it is applied with. Observing
-//! and doing are apart: only [`Stack::apply`] and [`Stack::destroy`] change anything.
+//! and doing are apart: only [`Stack::apply`], [`Stack::take_anew`] (the state alone) and [`Stack::destroy`] change anything.
 
 pub(crate) mod bootstrap;
 pub(crate) mod compare;
 pub(crate) mod functions;
 pub(crate) mod gateway;
+mod held;
 pub(crate) mod lambdas;
 pub(crate) mod role;
 
+pub(crate) use held::Held;
+
 use crate::environment::Environment;
-use crate::error::{Hint, bail_hint};
+use crate::error::bail_hint;
 use crate::model::package::sha256;
 use crate::model::partition::Partition;
 use crate::project::Project;
 use crate::tools::aws::Aws;
 use crate::tools::events;
-use crate::tools::terraform::{
-    Applied, Change, Destroyable, Foreseen, Output, Outputs, Place, Program, Snapshot, Sources, State,
-};
-use anyhow::{Context, Result};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use crate::tools::terraform::{Applied, Change, Destroyable, Foreseen, Place, Program, Sources, State};
+use anyhow::Result;
+use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// What all stacks of one environment have in common.
@@ -51,38 +50,6 @@ pub(crate) struct Stack<'a> {
     adoptable: Vec<(String, String)>,
     destroyable: Destroyable,
     aws: &'a Aws,
-}
-
-/// What an apply left.
-#[derive(Debug, Default)]
-pub(crate) struct Held {
-    outputs: Outputs,
-    /// The digest of what it was made from, where all of that was applied.
-    digest: Option<String>,
-    /// What was applied before.
-    earlier: Vec<Earlier>,
-}
-
-/// What a whole apply left: branches share a state, and the versions of one are still there when another has applied.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Earlier {
-    digest: String,
-    outputs: Outputs,
-}
-
-/// So many applies are remembered; of three hundred functions one takes 200 kB.
-const REMEMBERED: usize = 10;
-
-/// What lies beside a state once all of an apply was done. Terraform saves a state also when a part of the apply has
-/// failed, its outputs with it; of such a state nothing is said here, as it is another one.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Whole {
-    digest: String,
-    lineage: String,
-    serial: u64,
-    /// This and those before, the last one first.
-    #[serde(default)]
-    earlier: Vec<Earlier>,
 }
 
 /// A stack that is to be applied.
@@ -259,9 +226,9 @@ impl<'a> Stack<'a> {
     /// The same, and what it has changed.
     fn apply_telling(&self) -> Result<(Held, Vec<Change>)> {
         let Applied { outputs, changes } = self.state.apply(&self.variables, &self.adoptable, &self.destroyable)?;
-        let held = Held { outputs, digest: Some(self.digest.clone()), earlier: Vec::new() };
+        let held = Held::new(outputs, &self.digest);
         if self.sealed
-            && let Err(error) = self.was_whole(&held)
+            && let Err(error) = held.seal(self.aws, &self.state, self.remembered)
         {
             let told = format!("this apply could not be recorded, so the next run applies again: {error:#}");
             events::warn(
@@ -272,27 +239,6 @@ impl<'a> Stack<'a> {
         Ok((held, changes))
     }
 
-    /// Writes down that all was applied, unless somebody else has applied since.
-    fn was_whole(&self, held: &Held) -> Result<()> {
-        let (bucket, key) = (&self.state.place.bucket, &self.state.key);
-        let Some(text) = self.aws.object(bucket, key)? else { return Ok(()) };
-        let Some(snapshot) = Snapshot::read(&text) else { return Ok(()) };
-        if !snapshot.outputs.iter().filter(is_told).eq(held.outputs.iter().filter(is_told)) {
-            return Ok(());
-        }
-        let digest = self.digest.clone();
-        let mut earlier = Vec::new();
-        if self.remembered {
-            let outputs = held.outputs.iter().filter(is_told).map(|(name, output)| (name.clone(), output.clone()));
-            earlier.push(Earlier { digest: digest.clone(), outputs: outputs.collect() });
-            let before =
-                Whole::read(self.aws.object(bucket, &beside(key))?).map_or_else(Vec::new, |whole| whole.earlier);
-            earlier.extend(before.into_iter().filter(|before| before.digest != digest).take(REMEMBERED - 1));
-        }
-        let whole = Whole { digest, lineage: snapshot.lineage, serial: snapshot.serial, earlier };
-        self.aws.put_object(bucket, &beside(key), &serde_json::to_string(&whole)?)
-    }
-
     /// Takes these into the state as they are in AWS: address to id. The next apply then sees all that differs.
     fn take_anew(&self, lost: &[(String, String)]) -> Result<()> {
         self.state.take_anew(&self.variables, lost)
@@ -301,109 +247,5 @@ impl<'a> Stack<'a> {
     /// Destroys what it describes, and leaves an empty state.
     fn destroy(&self) -> Result<()> {
         self.state.destroy(&self.variables)
-    }
-}
-
-/// What is sensitive, Terraform tells of an apply without its value, and belongs into no file.
-fn is_told((_, output): &(&String, &Output)) -> bool {
-    !output.sensitive
-}
-
-impl Whole {
-    /// `None` where nobody has written it, or not in this form.
-    fn read(object: Option<String>) -> Option<Self> {
-        serde_json::from_str(&object?).ok()
-    }
-}
-
-/// Where the word lies that all of a state was applied.
-fn beside(key: &str) -> String {
-    format!("{}.applied", key.trim_end_matches(".tfstate"))
-}
-
-impl Held {
-    /// Reads the state where it lies: starting Terraform to ask for the outputs takes longer than all else of a deploy
-    /// with nothing to do. Terraform is asked where the format is a newer one.
-    fn of(stacks: &Stacks<'_>, state: &State<'_>) -> Result<Self> {
-        // The word first: a state that changes after it is another one.
-        let whole = stacks.aws.object(&state.place.bucket, &beside(&state.key))?;
-        let Some(text) = stacks.aws.object(&state.place.bucket, &state.key)? else { return Ok(Self::default()) };
-        let Some(snapshot) = Snapshot::read(&text) else {
-            let outputs = events::quietly("state", || state.outputs())?;
-            return Ok(Self { outputs, ..Self::default() });
-        };
-        let Some(whole) = Whole::read(whole) else { return Ok(Self { outputs: snapshot.outputs, ..Self::default() }) };
-        let is_of_it = (&whole.lineage, whole.serial) == (&snapshot.lineage, snapshot.serial);
-        Ok(Self { digest: is_of_it.then_some(whole.digest), earlier: whole.earlier, outputs: snapshot.outputs })
-    }
-
-    /// What an earlier apply of the very same left, if another one came after it.
-    fn earlier(&self, digest: &str) -> Option<Self> {
-        let is_other = self.digest.as_deref() != Some(digest);
-        let earlier = self.earlier.iter().find(|earlier| is_other && earlier.digest == digest)?;
-        Some(Self { outputs: earlier.outputs.clone(), digest: Some(digest.to_owned()), earlier: Vec::new() })
-    }
-
-    /// What a state holds, read where it lies and without Terraform: nothing where there is none, or it is of another
-    /// format.
-    fn known(environment: &Environment, aws: &Aws, key: &str) -> Result<Option<Self>> {
-        let text = aws.object(&environment.bucket(), key)?;
-        let snapshot = text.as_deref().and_then(Snapshot::read);
-        Ok(snapshot.map(|snapshot| Self { outputs: snapshot.outputs, ..Self::default() }))
-    }
-
-    /// Reads what [`Held::json`] wrote.
-    pub(crate) fn parse(json: &[u8]) -> Result<Self> {
-        Ok(Self { outputs: serde_json::from_slice(json)?, ..Self::default() })
-    }
-
-    /// In the form of `terraform output -json`, less what is sensitive: it is for a file.
-    pub(crate) fn json(&self) -> Result<Vec<u8>> {
-        let told: BTreeMap<_, _> = self.outputs.iter().filter(is_told).collect();
-        let mut json = serde_json::to_vec_pretty(&told)?;
-        json.push(b'\n');
-        Ok(json)
-    }
-
-    /// The same without some entries of a map.
-    fn without(&self, output: &str, entries: &[&str]) -> Self {
-        let mut outputs = self.outputs.clone();
-        if let Some(Value::Object(map)) = outputs.get_mut(output).map(|output| &mut output.value) {
-            entries.iter().for_each(|entry| drop(map.remove(*entry)));
-        }
-        Self { outputs, ..Self::default() }
-    }
-
-    /// One output; `None` where there is none of this name.
-    pub(crate) fn output<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
-        let value = self.outputs.get(name).map(|output| T::deserialize(&output.value));
-        value
-            .transpose()
-            .with_context(|| format!("cannot understand Terraform's output `{name}`"))
-            .hint("compare `outputs.tf` with the template's: this output is read by the command")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn outputs_are_read_one_by_one() {
-        let held = Held::parse(br#"{"url": {"value": "https://a", "type": "string"}, "n": {"value": 1}}"#);
-        let held = held.expect("it is JSON");
-        assert_eq!(held.output::<String>("url").expect("a text"), Some("https://a".to_owned()));
-        assert_eq!(held.output::<String>("other").expect("nothing"), None);
-        assert!(held.output::<String>("n").is_err());
-        assert_eq!(held.digest, None);
-        assert!(Held::parse(b"[]").is_err());
-    }
-
-    #[test]
-    fn what_is_sensitive_is_written_nowhere() {
-        let held =
-            Held::parse(br#"{"a": {"value": "told"}, "b": {"sensitive": true, "type": "string", "value": "kept"}}"#);
-        let json = String::from_utf8(held.expect("it is JSON").json().expect("it is written")).expect("text");
-        assert!(json.contains("told") && !json.contains("kept"), "{json}");
     }
 }

@@ -2,6 +2,7 @@
 
 mod lock;
 mod messages;
+mod plan;
 mod provider;
 mod sources;
 mod state;

@@ -2,6 +2,7 @@
 
 use super::lock::{Holder, ORPHAN, Running};
 use super::messages::{Said, readable};
+use super::plan::{Contents, PlanFile};
 use super::{Change, Outputs, Program, Sources};
 use crate::error::{Hint, bail_hint, with_hint};
 use crate::model::caller::Purpose;
@@ -13,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long to wait for another run that holds the state.
@@ -62,84 +63,6 @@ impl Snapshot {
     /// `None` where it is of another format than this knows.
     pub(crate) fn read(text: &str) -> Option<Self> {
         serde_json::from_str::<Self>(text).ok().filter(|snapshot| snapshot.version == 4)
-    }
-}
-
-/// A saved plan. It holds the variables, as the file that they are given in does; it is of no use twice.
-#[derive(Debug)]
-struct PlanFile(PathBuf);
-
-impl PlanFile {
-    fn beside(data: &Path) -> Self {
-        Self(data.with_extension("tfplan"))
-    }
-
-    fn path(&self) -> &PathBuf {
-        &self.0
-    }
-
-    /// What tells Terraform to write it.
-    fn out(&self) -> String {
-        format!("-out={}", self.0.display())
-    }
-}
-
-impl Drop for PlanFile {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-/// What is read of it (<https://developer.hashicorp.com/terraform/internals/json-format#plan-representation>).
-#[derive(Debug, Deserialize)]
-struct Contents {
-    #[serde(default)]
-    resource_changes: Vec<Resource>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Resource {
-    address: String,
-    change: Difference,
-}
-
-#[derive(Debug, Deserialize)]
-struct Difference {
-    actions: Vec<String>,
-    #[serde(default)]
-    before: Value,
-    #[serde(default)]
-    after: Value,
-}
-
-impl Contents {
-    fn changes(self) -> Vec<Change> {
-        let change = |Resource { address, change }: Resource| {
-            let action = match &change.actions[..] {
-                [only] if matches!(&**only, "no-op" | "read") => return None,
-                [only] => only.clone(),
-                _ => "replace".to_owned(),
-            };
-            Some(Change { address, action })
-        };
-        self.resource_changes.into_iter().filter_map(change).collect()
-    }
-
-    /// What a thing is called that was planned, where that is also what it is imported by.
-    fn id(&self, address: &str) -> Option<String> {
-        let name = match address.split_once('.')?.0 {
-            "aws_s3_bucket" => "bucket",
-            "aws_dynamodb_table" => "name",
-            _ => return None,
-        };
-        let planned = self.resource_changes.iter().find(|one| one.address == address)?;
-        planned.change.after[name].as_str().map(str::to_owned)
-    }
-
-    /// What leaves the state, and stays in AWS.
-    fn forgotten(self) -> BTreeSet<String> {
-        let stays = |change: &Difference| change.actions == ["delete"] && change.before["skip_destroy"] == true;
-        self.resource_changes.into_iter().filter(|one| stays(&one.change)).map(|one| one.address).collect()
     }
 }
 
