@@ -22,7 +22,12 @@ pub(crate) fn run(global: &Global, verb: &Verb) -> Result<ExitCode> {
     let target = project::root()?.join("target");
     match verb {
         Verb::Up { port } => drop(Local::up(&target, *port)?),
-        Verb::Down => drop(local::down(&target)?),
+        // A program asks whether it runs; a person wants to know what was done.
+        Verb::Down => {
+            if local::down(&target)? && !global.json {
+                return super::print("stopped");
+            }
+        }
         Verb::Reset => Local::up(&target, None)?.reset()?,
         Verb::Status => {}
     }

@@ -283,6 +283,9 @@ fn a_port_that_is_taken() {
     drop(taken);
     let started = checkout.json(&["local", "up", "--port", &port]);
     assert_eq!(started["endpoint"], format!("http://127.0.0.1:{port}"), "the port is free again");
+    for said in ["stopped\n", "not running\n"] {
+        assert_eq!(checkout.run(&["local", "down"]).stdout, said);
+    }
     assert_eq!(checkout.json(&["local", "down"])["running"], false);
 }
 
