@@ -1,17 +1,29 @@
-//! A function, as its crate describes it.
+//! A function, as its manifest describes it.
 
 use super::elf::Architecture;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-/// One Lambda: a workspace crate with `[package.metadata.lambda]`.
+/// One Lambda: a workspace crate with `[package.metadata.lambda]`, or a folder whose `package.json` has `lambda`.
 #[derive(Debug, Clone)]
 pub(crate) struct Function {
     pub(crate) name: String,
     pub(crate) folder: PathBuf,
     pub(crate) architecture: Architecture,
-    /// What its crate has to run.
-    pub(crate) programs: Vec<String>,
+    pub(crate) source: Source,
+}
+
+/// What `package.json` lets be run, by name.
+pub(crate) type Scripts = BTreeMap<String, String>;
+
+/// What its package is made from.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    /// A crate, with the programs that it has.
+    Crate { programs: Vec<String> },
+    /// A package of npm's.
+    Node { runtime: String, handler: String, scripts: Scripts },
 }
 
 /// The binaries of a crate of which none is clearly the function.
@@ -29,17 +41,33 @@ impl fmt::Display for Unclear {
 
 impl std::error::Error for Unclear {}
 
+/// Of a crate's programs the one that is function `name`.
+///
+/// # Errors
+/// There is none, or more than one that may be meant.
+pub(crate) fn program<'a>(name: &str, programs: &'a [String]) -> Result<&'a str, Unclear> {
+    let named = |name: &str| programs.iter().find(|program| *program == name);
+    match (programs, named(name), named("bootstrap")) {
+        ([only], ..) => Ok(only),
+        (_, Some(program), None) | (_, None, Some(program)) => Ok(program),
+        _ => Err(Unclear(programs.to_vec())),
+    }
+}
+
 impl Function {
-    /// The one that is it.
-    ///
-    /// # Errors
-    /// There is none, or more than one that may be meant.
-    pub(crate) fn program(&self) -> Result<&str, Unclear> {
-        let named = |name: &str| self.programs.iter().find(|program| *program == name);
-        match (&*self.programs, named(&self.name), named("bootstrap")) {
-            ([only], ..) => Ok(only),
-            (_, Some(program), None) | (_, None, Some(program)) => Ok(program),
-            _ => Err(Unclear(self.programs.clone())),
+    /// What Lambda runs the package with.
+    pub(crate) fn runtime(&self) -> &str {
+        match &self.source {
+            Source::Crate { .. } => "provided.al2023",
+            Source::Node { runtime, .. } => runtime,
+        }
+    }
+
+    /// What Lambda starts in the package.
+    pub(crate) fn handler(&self) -> &str {
+        match &self.source {
+            Source::Crate { .. } => "bootstrap",
+            Source::Node { handler, .. } => handler,
         }
     }
 
@@ -61,10 +89,8 @@ mod tests {
     #[test]
     fn one_program_is_the_function() {
         let of = |programs: &[&str]| {
-            let programs = programs.iter().map(|name| (*name).to_owned()).collect();
-            let function =
-                Function { name: "orders".into(), folder: PathBuf::new(), architecture: Architecture::Arm64, programs };
-            function.program().map(str::to_owned).map_err(|unclear| unclear.to_string())
+            let programs: Vec<_> = programs.iter().map(|name| (*name).to_owned()).collect();
+            program("orders", &programs).map(str::to_owned).map_err(|unclear| unclear.to_string())
         };
         for (programs, program) in [
             (&["orders"][..], "orders"),

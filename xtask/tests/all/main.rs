@@ -16,6 +16,7 @@ mod machine;
 mod many;
 mod moves;
 mod new;
+mod node;
 mod packages;
 mod permissions;
 mod places;
