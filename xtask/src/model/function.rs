@@ -21,7 +21,12 @@ pub(crate) type Scripts = BTreeMap<String, String>;
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
     /// A crate, with the programs that it has.
-    Crate { programs: Vec<String> },
+    Crate {
+        programs: Vec<String>,
+        /// The crates that it is built of and that are not from a registry, its own too: their folders, as paths below the
+        /// root. `None` where one lies elsewhere.
+        crates: Option<Vec<String>>,
+    },
     /// A package of npm's.
     Node { runtime: String, handler: String, scripts: Scripts },
 }

@@ -2,13 +2,9 @@
 
 use super::elf::Architecture;
 use super::function::{Function, Scripts, Source};
-use super::package::sha256;
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::{Component, Path, PathBuf};
-
-/// Part of every digest of inputs: other ways to make a package of the same inputs are to make it anew.
-const WAY: &str = "npm packages, 1";
 
 /// The folder of what npm installs.
 const MODULES: &str = "node_modules";
@@ -94,16 +90,6 @@ pub(crate) struct Input {
     pub(crate) is_program: bool,
 }
 
-/// The digest of all that a package is made from.
-pub(crate) fn digest(inputs: &[Input], node: &str) -> String {
-    let mut lines = format!("{WAY}\n{node}\n").into_bytes();
-    for Input { path, contents, is_program } in inputs {
-        lines.extend(path.as_os_str().as_encoded_bytes());
-        lines.extend(format!("\0{is_program} {}\n", sha256(contents).hex).into_bytes());
-    }
-    sha256(&lines).hex
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
 mod tests {
@@ -175,21 +161,5 @@ mod tests {
         ] {
             assert_eq!(is_noise(Path::new(path)), noise, "{path}");
         }
-    }
-
-    #[test]
-    fn each_input_counts() {
-        let of = |path: &str, contents: &str, is_program, node: &str| {
-            digest(&[Input { path: path.into(), contents: contents.into(), is_program }], node)
-        };
-        let one = of("a", "b", false, "22.1.0");
-        assert_eq!(one, of("a", "b", false, "22.1.0"));
-        let others = [
-            of("b", "b", false, "22.1.0"),
-            of("a", "c", false, "22.1.0"),
-            of("a", "b", true, "22.1.0"),
-            of("a", "b", false, "22.2.0"),
-        ];
-        assert!(others.iter().all(|other| *other != one));
     }
 }

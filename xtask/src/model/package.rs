@@ -8,10 +8,10 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::{
     fmt,
-    io::{Cursor, Write as _},
+    io::{Cursor, Read as _, Write as _},
     path::PathBuf,
 };
-use zip::{CompressionMethod, DateTime, System, ZipWriter, write::SimpleFileOptions};
+use zip::{CompressionMethod, DateTime, System, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
 /// Bytes of a zip that is uploaded directly: 50 MB, which AWS counts as MiB.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
@@ -37,6 +37,8 @@ pub(crate) struct Package {
     pub(crate) handler: String,
     #[serde(flatten)]
     pub(crate) maker: Maker,
+    /// Whether it was made before, of the same, and not by this run.
+    pub(crate) kept: bool,
 }
 
 /// What has made a package.
@@ -52,7 +54,7 @@ pub(crate) enum Maker {
         rustc_is_pinned: bool,
     },
     Node {
-        /// The release that the build script ran with.
+        /// The release that its build script ran with.
         node: String,
     },
 }
@@ -65,7 +67,8 @@ impl fmt::Display for Package {
             Maker::Rust { glibc: None, .. } => "static".to_owned(),
             Maker::Node { .. } => self.runtime.clone(),
         };
-        write!(f, "{function}  {}  sha256 {}  {architecture}, {runs}", bytes(self.bytes), &digest.hex[..12])
+        let kept = if self.kept { ", kept" } else { "" };
+        write!(f, "{function}  {}  sha256 {}  {architecture}, {runs}{kept}", bytes(self.bytes), &digest.hex[..12])
     }
 }
 
@@ -131,6 +134,16 @@ fn write(entries: &[(&str, &[u8], u32)]) -> zip::result::ZipResult<Vec<u8>> {
     Ok(writer.finish()?.into_inner())
 }
 
+/// A file of a zip.
+///
+/// # Errors
+/// It is none, has no such file, or what comes out of it is not what went in.
+pub(crate) fn unzip(zip: &[u8], name: &str) -> zip::result::ZipResult<Vec<u8>> {
+    let mut contents = Vec::new();
+    ZipArchive::new(Cursor::new(zip))?.by_name(name)?.read_to_end(&mut contents)?;
+    Ok(contents)
+}
+
 /// A SHA-256: in hex for people and file names, in base64 because Lambda's `CodeSha256` is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Digest {
@@ -148,8 +161,6 @@ pub(crate) fn sha256(bytes: &[u8]) -> Digest {
 #[expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
 mod tests {
     use super::*;
-    use std::io::Read as _;
-    use zip::ZipArchive;
 
     const BOOTSTRAP: (&str, &[u8], u32) = ("bootstrap", b"the program, the program, the program\n", 0o755);
     const NOTICE: (&str, &[u8], u32) = ("NOTICE", b"the licences\n", 0o644);

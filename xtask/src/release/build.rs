@@ -1,161 +1,205 @@
 //! The packages of a release, refused here rather than by AWS.
 
 use super::proof::smoke_test;
+use super::shelf::Shelf;
 use crate::error::{Hint, with_hint};
 use crate::model::compiler::Compiler;
 use crate::model::elf;
 use crate::model::function::{Function, Scripts, Source};
-use crate::model::node::digest;
-use crate::model::package::{self, Maker, Package, sha256};
+use crate::model::package::{self, Maker, Package};
 use crate::model::traces::trace;
 use crate::project::Project;
 use crate::stacks::role::Role;
 use crate::tools::cargo::{self, Compiled};
-use crate::tools::node::Entry;
 use crate::tools::pinned::Zig;
 use crate::tools::{events, files, node};
 use anyhow::{Context, Error, Result};
-use std::fs;
-use std::path::Path;
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
 
-/// Judges what stands beside a function's code. What is wrong with it would else be found once the version is published.
+/// The file of a package that Lambda starts.
+const PROGRAM: &str = "bootstrap";
+
+/// Judges what stands beside a function's code, and whether it can be made here. What is wrong with it would else be
+/// found once the version is published.
 ///
 /// # Errors
-/// Its smoke test or policy is not understood, or this machine cannot build it.
+/// Its smoke test or policy is not understood, or this machine cannot make it.
 pub(crate) fn judge(project: &Project, function: &Function) -> Result<()> {
-    smoke_test(function)?;
-    Role::of(function)?;
+    judge_files(function)?;
+    can_be_made(project, function)
+}
+
+fn can_be_made(project: &Project, function: &Function) -> Result<()> {
     match &function.source {
-        Source::Crate { programs } => cargo::require_compiler(&project.root, function, programs),
+        Source::Crate { programs, .. } => cargo::require_compiler(&project.root, function, programs),
         Source::Node { .. } => node::require(&project.root, function),
     }
 }
 
-/// Builds the functions one after the other: cargo uses all cores for each.
-pub(crate) fn build<'a>(project: &Project, functions: impl Iterator<Item = &'a Function>) -> Result<Vec<Package>> {
-    let functions: Vec<_> = functions.collect();
-    functions.iter().try_for_each(|function| judge(project, function))?;
-    build_with(project, &project.target, functions.into_iter())
+fn judge_files(function: &Function) -> Result<()> {
+    smoke_test(function)?;
+    Role::of(function).map(drop)
 }
 
-/// The same with the tools that are installed below another checkout's `target`.
-pub(crate) fn build_with<'a>(
-    project: &Project,
-    tools: &Path,
-    functions: impl Iterator<Item = &'a Function>,
-) -> Result<Vec<Package>> {
-    let (mut crates, mut others) = (Vec::new(), Vec::new());
+/// The package of each function, in the order of their names: one that was made before of the very same, or else one that
+/// is made now.
+pub(crate) fn build<'a>(project: &Project, functions: impl Iterator<Item = &'a Function>) -> Result<Vec<Package>> {
+    packages(project, functions.collect(), false)
+}
+
+/// The same, all made now.
+pub(crate) fn rebuild<'a>(project: &Project, functions: impl Iterator<Item = &'a Function>) -> Result<Vec<Package>> {
+    packages(project, functions.collect(), true)
+}
+
+fn packages(project: &Project, functions: Vec<&Function>, anew: bool) -> Result<Vec<Package>> {
+    functions.iter().try_for_each(|function| judge_files(function))?;
+    let shelf = Shelf::open(project)?;
+    let (mut packages, mut missing) = (Vec::new(), Vec::new());
     for function in functions {
-        match &function.source {
-            Source::Crate { programs } => crates.push((function, programs)),
-            Source::Node { scripts, .. } => others.push((function, scripts)),
+        let place = shelf.as_ref().and_then(|shelf| shelf.place(function));
+        match place.as_ref().filter(|_| !anew).and_then(|place| Made::before(function, place.take()?, &place.maker)) {
+            Some(made) => packages.push(events::step("package", || made.put(project))?),
+            None => missing.push((function, place)),
         }
     }
-    let mut packages = Vec::new();
-    if !crates.is_empty() {
-        let zig = Zig::install(tools)?;
-        let compiler = cargo::compiler(&project.root, project.names.rustc.as_deref())?;
-        if let (Some(warning), Some(mend)) = (compiler.warning(), compiler.mend()) {
-            events::warn(&warning, &mend);
-        }
-        for (function, programs) in crates {
-            packages.push(made(project, function, || of_crate(project, function, programs, &zig, &compiler))?);
-        }
-    }
-    if !others.is_empty() {
-        let release = node::version(&project.root)?;
-        for (function, scripts) in others {
-            packages.push(made(project, function, || of_node(project, function, scripts, &release))?);
-        }
+    missing.iter().try_for_each(|(function, _)| can_be_made(project, function))?;
+    let workshop = Workshop::new(project, &project.target);
+    // One after the other: cargo uses all cores for each.
+    for (function, place) in missing {
+        let tools = workshop.tools(function)?;
+        packages.push(events::step("package", || {
+            let (made, sources) = workshop.make(function, &tools)?;
+            if let (Some(place), Some(sources)) = (place, sources) {
+                place.keep(&made.zip, &sources);
+            }
+            made.put(project)
+        })?);
     }
     packages.sort_by(|a, b| a.function.cmp(&b.function));
     Ok(packages)
 }
 
-/// The step that makes one package, and leaves it where it belongs.
-fn made(project: &Project, function: &Function, make: impl FnOnce() -> Result<(Vec<u8>, Maker)>) -> Result<Package> {
-    events::step("package", || {
-        // What cargo or npm wrote, this run reads.
-        let _lock = project.lock_packages()?;
-        let (zip, maker) = make()?;
-        let path = project.package(&function.name);
-        // Left as it is when it is the same, so that nothing sees a newer file.
-        if fs::read(&path).ok().as_ref() != Some(&zip) {
-            files::write(&path, &zip)?;
+/// Where packages are made. What that takes is looked for when the first function wants it, so that whoever has only crates
+/// needs no Node, and whoever takes all that was made before neither a linker nor a compiler.
+#[derive(Debug)]
+pub(crate) struct Workshop<'a> {
+    project: &'a Project,
+    /// The `target` below which tools are installed.
+    target: &'a Path,
+    rust: OnceCell<(Zig, Compiler)>,
+}
+
+/// What one function is made with.
+#[derive(Debug)]
+enum Tools<'w> {
+    Rust { programs: &'w [String], zig: &'w Zig, compiler: &'w Compiler },
+    Node { scripts: &'w Scripts, release: String },
+}
+
+impl<'a> Workshop<'a> {
+    pub(crate) fn new(project: &'a Project, target: &'a Path) -> Self {
+        Self { project, target, rust: OnceCell::new() }
+    }
+
+    /// Makes a function's package, whatever was made before.
+    pub(crate) fn package(&self, function: &Function) -> Result<Package> {
+        let tools = self.tools(function)?;
+        events::step("package", || self.make(function, &tools)?.0.put(self.project))
+    }
+
+    fn tools<'w>(&'w self, function: &'w Function) -> Result<Tools<'w>> {
+        match &function.source {
+            Source::Crate { programs, .. } => {
+                let (zig, compiler) = self.rust()?;
+                Ok(Tools::Rust { programs, zig, compiler })
+            }
+            Source::Node { scripts, .. } => Ok(Tools::Node { scripts, release: node::version(&self.project.root)? }),
         }
-        Ok(Package {
-            function: function.name.clone(),
-            path,
-            bytes: zip.len() as u64,
-            digest: sha256(&zip),
-            architecture: function.architecture,
-            runtime: function.runtime().to_owned(),
-            handler: function.handler().to_owned(),
-            maker,
-        })
-    })
+    }
+
+    fn rust(&self) -> Result<&(Zig, Compiler)> {
+        if let Some(found) = self.rust.get() {
+            return Ok(found);
+        }
+        let zig = Zig::install(self.target)?;
+        let compiler = cargo::compiler(&self.project.root, self.project.names.rustc.as_deref())?;
+        if let (Some(warning), Some(mend)) = (compiler.warning(), compiler.mend()) {
+            events::warn(&warning, &mend);
+        }
+        Ok(self.rust.get_or_init(|| (zig, compiler)))
+    }
+
+    /// A package before it is put where packages lie; and the files that it was made from, where they make the same bytes
+    /// everywhere.
+    fn make<'f>(&self, function: &'f Function, tools: &Tools<'_>) -> Result<(Made<'f>, Option<Vec<PathBuf>>)> {
+        // What cargo or npm wrote, this run reads.
+        let _lock = self.project.lock_packages()?;
+        match tools {
+            Tools::Rust { programs, zig, compiler } => self.of_crate(function, programs, zig, compiler),
+            Tools::Node { scripts, release } => self.of_node(function, scripts, release),
+        }
+    }
+
+    fn of_crate<'f>(
+        &self,
+        function: &'f Function,
+        programs: &[String],
+        zig: &Zig,
+        compiler: &Compiler,
+    ) -> Result<(Made<'f>, Option<Vec<PathBuf>>)> {
+        let (project, name) = (self.project, &function.name);
+        let compiled = cargo::compile(&project.root, &project.builds(), function, programs, zig)?;
+        let Compiled { path: executable, folders, sources } = compiled;
+        let bytes = std::fs::read(&executable).with_context(|| format!("cannot read `{}`", executable.display()))?;
+        let folders: Vec<_> = folders.iter().filter_map(|folder| folder.to_str()).collect();
+        let trace = trace(&bytes, &folders);
+        if let Some(trace) = &trace {
+            warn_of_trace(
+                name,
+                trace,
+                "look for `env!(\"CARGO_MANIFEST_DIR\")` and the like; `include_str!` takes in what is needed at run time",
+            );
+        }
+        let executable = elf::inspect(&bytes, function.architecture).map_err(|unfit| {
+            let mend = unfit.mend();
+            with_hint(Error::new(unfit).context(format!("`{name}` cannot run in Lambda")), mend)
+        })?;
+        let zip = zip(name, &[(PROGRAM, &bytes, 0o755)], "cargo tree")?;
+        let (rustc, rustc_is_pinned) = (compiler.to_string(), compiler.is_pinned());
+        // What another machine would make otherwise is nobody else's.
+        let sources = (rustc_is_pinned && trace.is_none()).then_some(sources);
+        let maker = Maker::Rust { glibc: executable.glibc, rustc, rustc_is_pinned };
+        Ok((Made { function, zip, maker, kept: false }, sources))
+    }
+
+    fn of_node<'f>(
+        &self,
+        function: &'f Function,
+        scripts: &Scripts,
+        release: &str,
+    ) -> Result<(Made<'f>, Option<Vec<PathBuf>>)> {
+        let (Project { root, target, .. }, name) = (self.project, &function.name);
+        let inputs = node::inputs(root, function)?;
+        let entries = node::package(function, scripts, &inputs, &node::folder(target, name).join("package"))?;
+        let here = root.to_str().unwrap_or_default();
+        let trace = entries.iter().find_map(|(_, contents, _)| trace(contents, &[here]));
+        if let Some(trace) = &trace {
+            warn_of_trace(name, trace, "look at what `npm run build` writes: source maps and caches often have paths");
+        }
+        let entries: Vec<_> = entries.iter().map(|(name, contents, mode)| (&**name, &**contents, *mode)).collect();
+        let zip = zip(name, &entries, "npm ls --omit=dev")?;
+        // It is made in a copy that has nothing else.
+        let sources = trace.is_none().then(Vec::new);
+        Ok((Made { function, zip, maker: Maker::Node { node: release.to_owned() }, kept: false }, sources))
+    }
 }
 
-fn of_crate(
-    project: &Project,
-    function: &Function,
-    programs: &[String],
-    zig: &Zig,
-    compiler: &Compiler,
-) -> Result<(Vec<u8>, Maker)> {
-    let name = &function.name;
-    let compiled = cargo::compile(&project.root, &project.builds(), function, programs, zig)?;
-    let Compiled { path: executable, folders } = compiled;
-    let bytes = fs::read(&executable).with_context(|| format!("cannot read `{}`", executable.display()))?;
-    let folders: Vec<_> = folders.iter().filter_map(|folder| folder.to_str()).collect();
-    if let Some(trace) = trace(&bytes, &folders) {
-        warn_of_trace(
-            name,
-            &trace,
-            "look for `env!(\"CARGO_MANIFEST_DIR\")` and the like; `include_str!` takes in what is needed at run time",
-        );
-    }
-    let checked = elf::inspect(&bytes, function.architecture).map_err(|unfit| {
-        let mend = unfit.mend();
-        with_hint(Error::new(unfit).context(format!("`{name}` cannot run in Lambda")), mend)
-    })?;
-    let zip =
-        zip(name, &[("bootstrap", &bytes, 0o755)], "find what makes it large with `cargo tree` and leave it out")?;
-    let (rustc, rustc_is_pinned) = (compiler.to_string(), compiler.is_pinned());
-    Ok((zip, Maker::Rust { glibc: checked.glibc, rustc, rustc_is_pinned }))
-}
-
-/// Of the same inputs the same package: npm is started only where they have changed since it was made.
-fn of_node(project: &Project, function: &Function, scripts: &Scripts, release: &str) -> Result<(Vec<u8>, Maker)> {
-    let name = &function.name;
-    let maker = Maker::Node { node: release.to_owned() };
-    let inputs = node::inputs(&project.root, function)?;
-    let (folder, inputs_digest) = (node::folder(&project.target, name), digest(&inputs, release));
-    let note = folder.join("made");
-    let noted = |zip: &[u8]| format!("{inputs_digest} {}", sha256(zip).hex);
-    if let (Ok(zip), Ok(made)) = (fs::read(project.package(name)), fs::read_to_string(&note))
-        && made == noted(&zip)
-    {
-        return Ok((zip, maker));
-    }
-    let entries = node::package(function, scripts, &inputs, &folder.join("package"))?;
-    let root = project.root.to_str().unwrap_or_default();
-    if let Some(trace) = entries.iter().find_map(|(_, contents, _)| trace(contents, &[root])) {
-        warn_of_trace(
-            name,
-            &trace,
-            "look at what `npm run build` writes: a source map, a banner or a cache often has paths",
-        );
-    }
-    let borrowed: Vec<_> = entries.iter().map(|(name, contents, mode): &Entry| (&**name, &**contents, *mode)).collect();
-    let zip = zip(name, &borrowed, "find what makes it large with `npm ls --omit=dev` and leave it out")?;
-    files::write(&project.package(name), &zip)?;
-    files::write(&note, noted(&zip).as_bytes())?;
-    Ok((zip, maker))
-}
-
-fn zip(name: &str, entries: &[(&str, &[u8], u32)], mend: &'static str) -> Result<Vec<u8>> {
-    package::zip(entries).with_context(|| format!("`{name}` makes no package that Lambda takes")).hint(mend)
+fn zip(name: &str, entries: &[(&str, &[u8], u32)], lister: &str) -> Result<Vec<u8>> {
+    package::zip(entries)
+        .with_context(|| format!("`{name}` makes no package that Lambda takes"))
+        .hint(format!("find what makes it large with `{lister}` and leave it out"))
 }
 
 fn warn_of_trace(name: &str, trace: &str, mend: &str) {
@@ -163,4 +207,48 @@ fn warn_of_trace(name: &str, trace: &str, mend: &str) {
         &format!("`{name}` contains a path of this machine, so another machine makes other bytes of it: `{trace}`"),
         mend,
     );
+}
+
+/// A package, wherever it comes from.
+struct Made<'a> {
+    function: &'a Function,
+    zip: Vec<u8>,
+    maker: Maker,
+    kept: bool,
+}
+
+impl<'a> Made<'a> {
+    /// One that was made before, if Lambda would take it.
+    fn before(function: &'a Function, zip: Vec<u8>, maker: &str) -> Option<Self> {
+        let maker = match &function.source {
+            Source::Crate { .. } => {
+                let program = package::unzip(&zip, PROGRAM).ok()?;
+                let glibc = elf::inspect(&program, function.architecture).ok()?.glibc;
+                Maker::Rust { glibc, rustc: maker.to_owned(), rustc_is_pinned: true }
+            }
+            Source::Node { .. } => Maker::Node { node: maker.to_owned() },
+        };
+        Some(Self { function, zip, maker, kept: true })
+    }
+
+    /// Puts it where packages lie.
+    fn put(self, project: &Project) -> Result<Package> {
+        let path = project.package(&self.function.name);
+        let _lock = project.lock_packages()?;
+        // Left as it is when it is the same, so that nothing sees a newer file.
+        if std::fs::read(&path).ok().as_ref() != Some(&self.zip) {
+            files::write(&path, &self.zip)?;
+        }
+        Ok(Package {
+            function: self.function.name.clone(),
+            path,
+            bytes: self.zip.len() as u64,
+            digest: package::sha256(&self.zip),
+            architecture: self.function.architecture,
+            runtime: self.function.runtime().to_owned(),
+            handler: self.function.handler().to_owned(),
+            maker: self.maker,
+            kept: self.kept,
+        })
+    }
 }

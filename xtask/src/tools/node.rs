@@ -1,6 +1,7 @@
 //! The door to Node and npm: which functions are written for them, what is in their packages, and their own tests. All of
 //! it happens in copies: what a developer has installed is not touched, and nothing that git ignores gets in.
 
+use super::files;
 use super::git::Git;
 use super::process::Tool;
 use crate::error::{Hint, bail_hint};
@@ -86,7 +87,7 @@ pub(crate) fn inputs(root: &Path, function: &Function) -> Result<Vec<Input>> {
     for path in node::sources(&listed, folder) {
         let file = function.folder.join(path);
         // Git lists also what was deleted and is not committed.
-        match read(&file) {
+        match files::read(&file) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             read => {
                 let (contents, is_program) = read.with_context(|| format!("cannot read `{}`", file.display()))?;
@@ -225,17 +226,11 @@ fn entry(copy: &Path, path: &Path) -> Result<Entry> {
         if !file.starts_with(copy) {
             bail_hint!("copy what it leads to, or have npm install it"; "it leads out of the function's folder");
         }
-        let (contents, is_program) = read(&file)?;
+        let (contents, is_program) = files::read(&file)?;
         let name = path.to_str().context("its name is no UTF-8")?.to_owned();
         Ok((name, contents, if is_program { 0o755 } else { 0o644 }))
     };
     read().with_context(|| format!("cannot package `{}`", path.display()))
-}
-
-fn read(file: &Path) -> std::io::Result<(Vec<u8>, bool)> {
-    let contents = fs::read(file)?;
-    let is_program = fs::metadata(file)?.permissions().mode() & 0o100 != 0;
-    Ok((contents, is_program))
 }
 
 fn npm<const N: usize>(purpose: Purpose, arguments: [&str; N]) -> Tool {

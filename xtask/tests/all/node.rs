@@ -7,6 +7,7 @@ use crate::common::{Checkout, Ran, path_without, run};
 use crate::triggers::TRIGGERS;
 use serde_json::{Value, json};
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use zip::ZipArchive;
@@ -76,8 +77,8 @@ fn built(checkout: &Checkout) {
     checkout.commit("A function for Node");
 }
 
-fn build(checkout: &Checkout, folder: &Path) -> Ran {
-    let arguments = ["build", "--function", NAME, "--json", "-v"];
+fn build(checkout: &Checkout, folder: &Path, more: &[&str]) -> Ran {
+    let arguments = [&["build", "--function", NAME, "--json", "-v"], more].concat();
     run(checkout.command(&arguments).current_dir(folder))
 }
 
@@ -96,7 +97,8 @@ fn two_folders_make_the_same_package() {
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         fs::write(path, "mine").expect("a file");
     }
-    let [one, other] = [checkout.path(""), clone.clone()].map(|folder| of(&build(&checkout, &folder).json(), NAME));
+    let [one, other] =
+        [checkout.path(""), clone.clone()].map(|folder| of(&build(&checkout, &folder, &["--rebuild"]).json(), NAME));
     assert_eq!(one["sha256"], other["sha256"]);
     assert_eq!(json!([one["runtime"], one["handler"]]), json!(["nodejs22.x", "dist/index.handler"]));
     for path in own.map(|path| clone.join(NAME).join(path)) {
@@ -115,12 +117,16 @@ fn two_folders_make_the_same_package() {
     assert_eq!(listed, wanted.map(|name| (name, 0o644)));
     assert!(found.iter().any(|(name, _, text)| name.ends_with("word.js") && text.contains("'world'")));
 
-    // The same inputs ask nobody; other ones do.
-    let again = build(&checkout, &checkout.path(""));
+    // What was made of the very same is not made again; of another file it is, or where one becomes a program.
+    let again = build(&checkout, &clone, &[]);
     assert!(!again.stderr.contains("npm ci") && of(&again.json(), NAME)["sha256"] == one["sha256"], "{again}");
     checkout.edit("thumbnails/lib/greeting/greeting.js", "hello", "good day");
-    let changed = build(&checkout, &checkout.path(""));
+    let changed = build(&checkout, &checkout.path(""), &[]);
     assert!(changed.stderr.contains("npm ci") && of(&changed.json(), NAME)["sha256"] != one["sha256"], "{changed}");
+    let greeting = checkout.path("thumbnails/lib/greeting/greeting.js");
+    fs::set_permissions(greeting, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let program = of(&build(&checkout, &checkout.path(""), &[]).json(), NAME);
+    assert_eq!((&program["kept"], program["sha256"] == of(&changed.json(), NAME)["sha256"]), (&json!(false), false));
 }
 
 #[test]
