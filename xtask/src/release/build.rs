@@ -55,7 +55,7 @@ pub(crate) fn rebuild<'a>(project: &Project, functions: impl Iterator<Item = &'a
 
 fn packages(project: &Project, functions: Vec<&Function>, anew: bool) -> Result<Vec<Package>> {
     functions.iter().try_for_each(|function| judge_files(function))?;
-    let shelf = Shelf::open(project)?;
+    let shelf = Shelf::open(project);
     let (mut packages, mut missing) = (Vec::new(), Vec::new());
     for function in functions {
         let place = shelf.as_ref().and_then(|shelf| shelf.place(function));

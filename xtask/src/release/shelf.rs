@@ -8,7 +8,6 @@ use crate::model::recipe;
 use crate::project::Project;
 use crate::tools::git::Git;
 use crate::tools::{events, files, node};
-use anyhow::Result;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -39,11 +38,12 @@ pub(super) struct Place {
 }
 
 impl<'a> Shelf<'a> {
-    /// `None` where nothing is kept: the machine has no place for it, or `PACKAGE_CACHE` is empty.
-    pub(super) fn open(project: &'a Project) -> Result<Option<Self>> {
-        let Some(folder) = folder() else { return Ok(None) };
-        let files = Git::open(&project.root)?.files()?;
-        Ok(Some(Self { project, folder, files }))
+    /// `None` where nothing is kept: git does not know the workspace, the machine has no place for packages, or
+    /// `PACKAGE_CACHE` is empty.
+    pub(super) fn open(project: &'a Project) -> Option<Self> {
+        let folder = folder()?;
+        let files = Git::open(&project.root).and_then(|git| git.files()).ok()?;
+        Some(Self { project, folder, files })
     }
 
     /// A function's place; `None` where not all that it is made from lies in the workspace, or the workspace names no compiler.
