@@ -26,6 +26,7 @@ mod production;
 mod prune;
 mod removing;
 mod sample;
+mod secrets;
 mod settings;
 mod sweep;
 mod terminal;

@@ -67,6 +67,14 @@ impl Checkout {
         checkout
     }
 
+    /// The same for functions that depend on what the template's do: with the real workspace's `Cargo.lock`, which cargo cuts
+    /// down to what is needed, so that these are the versions that are downloaded.
+    pub(crate) fn for_dependencies(name: &str) -> Self {
+        let checkout = Self::for_builds(name);
+        fs::copy(workspace().join("Cargo.lock"), checkout.path("Cargo.lock")).expect("a copied file");
+        checkout
+    }
+
     /// Of the real workspace as it is, with what is not committed.
     pub(crate) fn of_the_workspace(name: &str) -> Self {
         let checkout = Self::in_fixed_folder(name);
