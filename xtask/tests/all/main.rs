@@ -6,6 +6,7 @@ mod bad_input;
 mod bench;
 mod common;
 mod completions;
+mod dependencies;
 mod deploy;
 mod documents;
 mod faults;
