@@ -5,6 +5,7 @@ mod audit;
 mod bad_input;
 mod common;
 mod completions;
+mod data;
 mod deploy;
 mod documents;
 mod faults;
