@@ -60,7 +60,7 @@ pub(crate) enum Command {
     /// Analyse the Terraform, and all dependencies: advisories, licences, sources, bans
     Audit(Audit),
     /// Make a package of each function: target/lambda/<function>/lambda.zip
-    Build,
+    Build(Build),
     /// Show what Terraform would change; exit 1 if that is anything, with --refresh
     Plan(Refresh),
     /// Publish a version with Terraform, on production's branch after its data, and write terraform/output.json
@@ -127,6 +127,13 @@ pub(crate) struct Refresh {
     /// Run Terraform even where the inputs are those of the last apply
     #[arg(long)]
     pub(crate) refresh: bool,
+}
+
+#[derive(Debug, Args, Clone, Copy)]
+pub(crate) struct Build {
+    /// Make each package anew, also where one was kept of the very same source
+    #[arg(long)]
+    pub(crate) rebuild: bool,
 }
 
 #[derive(Debug, Args, Clone, Copy, Default)]

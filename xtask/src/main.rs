@@ -45,7 +45,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor => commands::doctor::run(global),
         Command::Check(check) => commands::check::run(*check),
         Command::Audit(audit) => commands::audit::run(global, *audit),
-        Command::Build => commands::build::run(global),
+        Command::Build(build) => commands::build::run(global, *build),
         Command::Plan(refresh) => commands::plan::run(global, *refresh),
         Command::Apply(apply) => commands::apply::run(global, apply),
         Command::Output => commands::output::run(global),

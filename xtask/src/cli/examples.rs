@@ -7,7 +7,7 @@ const EXAMPLES: [(&str, [(&str, &str); 2]); 27] = [
     ("doctor", [("", "this machine"), ("--env dev", "also the account and its credentials")]),
     ("check", [("", "as CircleCI does"), ("--all", "with the tool's own tests, whatever has changed")]),
     ("audit", [("", "with today's advisories"), ("--offline", "with those that were fetched before")]),
-    ("build", [("", "a package of each function"), ("--function orders --json", "one, for a program")]),
+    ("build", [("", "a package of each function"), ("--function orders --rebuild", "one, whatever is kept")]),
     ("plan", [("--env dev", "what Terraform would change"), ("--env prod --refresh", "exit 1 if anything drifted")]),
     ("apply", [("--dry-run", "what is to be applied, and why"), ("--env dev", "publish, and move nothing")]),
     ("output", [("", "of the local AWS"), ("--env dev --json", "for a program")]),

@@ -1,9 +1,9 @@
 //! `build`: a package for each function.
 
-use crate::cli::Global;
+use crate::cli::{Build, Global};
 use crate::model::package::Package;
 use crate::project::Project;
-use crate::release::build::build;
+use crate::release::build::{build, rebuild};
 use anyhow::Result;
 use serde::Serialize;
 use std::fmt;
@@ -19,7 +19,9 @@ impl fmt::Display for Report {
     }
 }
 
-pub(crate) fn run(global: &Global) -> Result<ExitCode> {
+pub(crate) fn run(global: &Global, options: Build) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    super::show(global, &Report(build(&project, project.selected())?))
+    let functions = project.selected();
+    let packages = if options.rebuild { rebuild(&project, functions) } else { build(&project, functions) };
+    super::show(global, &Report(packages?))
 }

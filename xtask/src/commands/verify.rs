@@ -9,7 +9,7 @@ use crate::model::duty::Duty;
 use crate::model::record::{Record, ReleaseId, short};
 use crate::model::version::Version;
 use crate::project::Project;
-use crate::release::build::build_with;
+use crate::release::build::Workshop;
 use crate::release::plan::Targets;
 use crate::tools::aws::Aws;
 use crate::tools::git::Git;
@@ -152,14 +152,14 @@ fn rebuilt(project: &Project, git: &Git, commit: &str, functions: &BTreeSet<&str
     let folder = project.target.join("verify").join(commit);
     ui::step_with("checkout", || git.work_tree(commit, &folder), |()| short(commit).to_owned())?;
     let source = Project::at(folder, &[]).with_context(|| format!("commit {commit} is no workspace of functions"))?;
-    let zig = Zig::install(&project.target)?;
+    let workshop = Workshop::open(&source, Zig::install(&project.target)?)?;
     let mut made = Made::new();
     for name in functions {
         let Some(function) = source.functions.iter().find(|function| function.name == **name) else {
             made.insert((*name).to_owned(), Err("not proved: the commit has no such function".to_owned()));
             continue;
         };
-        let built = build_with(&source, &zig, std::iter::once(function))?.remove(0);
+        let built = workshop.package(function)?;
         let made_by = match source.names.rustc.as_deref() {
             Some(pin) if !built.rustc_is_pinned => {
                 Err(format!("not proved: the commit pins rustc {pin}, and this is {}", built.rustc))

@@ -12,6 +12,9 @@ pub(crate) struct Function {
     pub(crate) architecture: Architecture,
     /// What its crate has to run.
     pub(crate) programs: Vec<String>,
+    /// The crates that it is built of and that are not from a registry, its own too: their folders, as paths below the root.
+    /// `None` where one lies elsewhere.
+    pub(crate) crates: Option<Vec<String>>,
 }
 
 /// The binaries of a crate of which none is clearly the function.
@@ -62,8 +65,8 @@ mod tests {
     fn one_program_is_the_function() {
         let of = |programs: &[&str]| {
             let programs = programs.iter().map(|name| (*name).to_owned()).collect();
-            let function =
-                Function { name: "orders".into(), folder: PathBuf::new(), architecture: Architecture::Arm64, programs };
+            let (name, folder, architecture) = ("orders".into(), PathBuf::new(), Architecture::Arm64);
+            let function = Function { name, folder, architecture, programs, crates: None };
             function.program().map(str::to_owned).map_err(|unclear| unclear.to_string())
         };
         for (programs, program) in [

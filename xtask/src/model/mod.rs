@@ -24,6 +24,7 @@ pub(crate) mod package;
 pub(crate) mod partition;
 pub(crate) mod promote;
 pub(crate) mod prune;
+pub(crate) mod recipe;
 pub(crate) mod record;
 pub(crate) mod refusal;
 pub(crate) mod release;

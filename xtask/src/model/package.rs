@@ -8,10 +8,10 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::{
     fmt,
-    io::{Cursor, Write as _},
+    io::{Cursor, Read as _, Write as _},
     path::PathBuf,
 };
-use zip::{CompressionMethod, DateTime, System, ZipWriter, write::SimpleFileOptions};
+use zip::{CompressionMethod, DateTime, System, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
 /// Bytes of a zip that is uploaded directly: 50 MB, which AWS counts as MiB.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
@@ -38,13 +38,16 @@ pub(crate) struct Package {
     pub(crate) rustc: String,
     /// Whether it is the one that the workspace names, so that the bytes are those of any other machine.
     pub(crate) rustc_is_pinned: bool,
+    /// Whether it was made before, of the same, and not by this run.
+    pub(crate) kept: bool,
 }
 
 impl fmt::Display for Package {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let glibc = self.glibc.map_or_else(|| "static".to_owned(), |glibc| format!("glibc {glibc}"));
         let Self { function, digest, architecture, .. } = self;
-        write!(f, "{function}  {}  sha256 {}  {architecture}, {glibc}", bytes(self.bytes), &digest.hex[..12])
+        let kept = if self.kept { ", kept" } else { "" };
+        write!(f, "{function}  {}  sha256 {}  {architecture}, {glibc}{kept}", bytes(self.bytes), &digest.hex[..12])
     }
 }
 
@@ -110,6 +113,16 @@ fn write(entries: &[(&str, &[u8], u32)]) -> zip::result::ZipResult<Vec<u8>> {
     Ok(writer.finish()?.into_inner())
 }
 
+/// A file of a zip.
+///
+/// # Errors
+/// It is none, has no such file, or what comes out of it is not what went in.
+pub(crate) fn unzip(zip: &[u8], name: &str) -> zip::result::ZipResult<Vec<u8>> {
+    let mut contents = Vec::new();
+    ZipArchive::new(Cursor::new(zip))?.by_name(name)?.read_to_end(&mut contents)?;
+    Ok(contents)
+}
+
 /// A SHA-256: in hex for people and file names, in base64 because Lambda's `CodeSha256` is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Digest {
@@ -127,8 +140,6 @@ pub(crate) fn sha256(bytes: &[u8]) -> Digest {
 #[expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
 mod tests {
     use super::*;
-    use std::io::Read as _;
-    use zip::ZipArchive;
 
     const BOOTSTRAP: (&str, &[u8], u32) = ("bootstrap", b"the program, the program, the program\n", 0o755);
     const NOTICE: (&str, &[u8], u32) = ("NOTICE", b"the licences\n", 0o644);

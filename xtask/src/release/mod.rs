@@ -4,5 +4,6 @@ pub(crate) mod build;
 pub(crate) mod plan;
 pub(crate) mod proof;
 pub(crate) mod published;
+mod shelf;
 pub(crate) mod source;
 pub(crate) mod swap;

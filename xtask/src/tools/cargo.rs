@@ -10,8 +10,10 @@ use crate::model::elf::Architecture;
 use crate::model::function::Function;
 use crate::model::junit;
 use crate::model::names;
+use crate::model::recipe;
 use anyhow::{Context, Result};
 use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -59,8 +61,17 @@ struct Package {
     name: String,
     manifest_path: PathBuf,
     targets: Vec<Target>,
+    dependencies: Vec<Dependency>,
     #[serde(default)]
     metadata: Option<Extra<Lambda>>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    /// `dev` for those of its tests.
+    kind: Option<String>,
+    /// A folder, where no registry has it.
+    path: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -132,15 +143,23 @@ pub(crate) fn workspace(root: &Path) -> Result<Workspace> {
     let metadata: Metadata = serde_json::from_slice(&tool.ask(root)?)
         .context("cannot understand `cargo metadata`")
         .hint("check `[package.metadata.lambda]`, which knows `architecture = \"x86_64\"` or `\"arm64\"`, and `[workspace.metadata.lambda]`, which knows `project`, `production`, `rustc`, `sample` and `template`")?;
+    let folders: BTreeMap<_, _> =
+        metadata.packages.iter().filter_map(|package| Some((package.folder()?, package))).collect();
     let mut functions: Vec<_> = metadata
         .packages
-        .into_iter()
+        .iter()
         .filter_map(|package| {
-            let lambda = package.metadata?.lambda?;
-            let folder = package.manifest_path.parent()?.to_path_buf();
+            let lambda = package.metadata.as_ref()?.lambda.as_ref()?;
+            let folder = package.folder()?.to_path_buf();
             let is_program = |target: &Target| target.kind.iter().any(|kind| kind == "bin");
-            let programs = package.targets.into_iter().filter(is_program).map(|target| target.name).collect();
-            Some(Function { name: package.name, folder, architecture: lambda.architecture, programs })
+            let programs = package.targets.iter().filter(|target| is_program(target)).map(|target| target.name.clone());
+            Some(Function {
+                name: package.name.clone(),
+                crates: crates(root, &folder, &folders),
+                folder,
+                architecture: lambda.architecture,
+                programs: programs.collect(),
+            })
         })
         .collect();
     functions.sort_by(|a, b| a.name.cmp(&b.name));
@@ -157,6 +176,25 @@ pub(crate) fn workspace(root: &Path) -> Result<Workspace> {
     Ok(Workspace { functions, names: found })
 }
 
+impl Package {
+    fn folder(&self) -> Option<&Path> {
+        self.manifest_path.parent()
+    }
+}
+
+/// The folders, below the root, of all crates that the one in `folder` is built of and that no registry has; `None` where
+/// one is no member of the workspace.
+fn crates(root: &Path, folder: &Path, members: &BTreeMap<&Path, &Package>) -> Option<Vec<String>> {
+    let (mut open, mut found) = (vec![folder], BTreeSet::new());
+    while let Some(folder) = open.pop() {
+        if found.insert(folder) {
+            let built = members.get(folder)?.dependencies.iter().filter(|needed| needed.kind.as_deref() != Some("dev"));
+            open.extend(built.filter_map(|needed| needed.path.as_deref()));
+        }
+    }
+    found.into_iter().map(|folder| Some(folder.strip_prefix(root).ok()?.to_str()?.to_owned())).collect()
+}
+
 /// Lets cargo write a change of the workspace's members into `Cargo.lock`, and nothing else.
 pub(crate) fn lock_members(root: &Path) -> Result<()> {
     let update = |more: &[&str]| {
@@ -166,11 +204,12 @@ pub(crate) fn lock_members(root: &Path) -> Result<()> {
     update(&["--offline"]).or_else(|_| update(&[])).map(drop)
 }
 
-/// A function's program, and the folders of this machine that it should not tell of.
+/// A function's program, the folders of this machine that it should not tell of, and the files that it was made from.
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) path: PathBuf,
     pub(crate) folders: Vec<PathBuf>,
+    pub(crate) sources: Vec<PathBuf>,
 }
 
 /// Compiles a function. `folder` is for the builds of this checkout alone: cargo goes by names and times, and another
@@ -213,7 +252,10 @@ pub(crate) fn compile(root: &Path, folder: &Path, function: &Function, zig: &Zig
         function.name
     ))?;
     let folders = mapped.into_iter().filter(|(from, to)| from != Path::new(to)).map(|(from, _)| from).collect();
-    Ok(Compiled { path: folder.join(triple).join(PROFILE).join(program), folders })
+    let built = folder.join(triple).join(PROFILE);
+    let (path, listed) = (built.join(program), built.join(format!("{program}.d")));
+    let listed = std::fs::read_to_string(&listed).with_context(|| format!("cannot read `{}`", listed.display()))?;
+    Ok(Compiled { path, folders, sources: recipe::sources(&listed) })
 }
 
 /// Whether a function can be compiled here.

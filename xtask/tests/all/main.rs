@@ -3,6 +3,7 @@
 
 mod audit;
 mod bad_input;
+mod bench;
 mod common;
 mod completions;
 mod data;
@@ -14,7 +15,7 @@ mod init;
 mod kills;
 mod life;
 mod machine;
-mod many;
+
 mod moves;
 mod new;
 mod packages;

@@ -1,8 +1,12 @@
-//! Packages where the machine is not as it should be: another compiler, a disk without space.
+//! Packages: those of another compiler, and those that need none, as they were made before.
 
-use crate::common::fixture::ORDERS;
+use crate::common::fixture::{BILLING, FUNCTIONS, ORDERS};
 use crate::common::report::of;
-use crate::common::{Checkout, rustc};
+use crate::common::{Checkout, Ran, run, rustc};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// Only the pin is changed, as no test can bring another compiler along.
 #[test]
@@ -32,4 +36,99 @@ fn another_compiler_is_warned_of() {
 
     pin("rust = \"1.95.0\"");
     checkout.run(&["build"]).fails_with(&["unknown field `rust`", "[workspace.metadata.lambda]"]);
+}
+
+/// A place where nothing can be made: a clone without tools, whose compiler always fails.
+struct Elsewhere<'a> {
+    checkout: &'a Checkout,
+    folder: TempDir,
+}
+
+impl<'a> Elsewhere<'a> {
+    fn of(checkout: &'a Checkout) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        checkout.git(&["clone", "--quiet", ".", folder.path().to_str().expect("UTF-8")]);
+        Self { checkout, folder }
+    }
+
+    fn build(&self, arguments: &[&str]) -> Ran {
+        let mut build = self.checkout.command(&[&["build", "--json"], arguments].concat());
+        run(build.current_dir(self.folder.path()).env("RUSTC", "/bin/false").env("PIP_NO_INDEX", "1"))
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        fs::write(self.folder.path().join(path), text).expect("a file");
+    }
+}
+
+fn made(built: &Value) -> Vec<(Value, bool)> {
+    let one = |function: &&str| (of(built, function)["sha256"].clone(), of(built, function)["kept"] == json!(false));
+    FUNCTIONS.iter().map(one).collect()
+}
+
+/// What is kept, as the paths of the packages.
+fn kept(checkout: &Checkout) -> Vec<PathBuf> {
+    let list = |folder: &Path| -> Vec<PathBuf> {
+        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect()
+    };
+    list(&checkout.path("target/packages")).iter().flat_map(|folder| list(folder)).collect()
+}
+
+#[test]
+fn what_was_made_before_is_taken() {
+    let checkout = Checkout::new();
+    let first = made(&checkout.json(&["build"]));
+    assert!(first.iter().all(|(_, made)| *made), "{first:?}");
+    let taken: Vec<_> = first.iter().map(|(sha256, _)| (sha256.clone(), false)).collect();
+    assert_eq!(made(&checkout.json(&["build"])), taken);
+    assert_eq!(made(&checkout.json(&["build", "--rebuild"])), first);
+
+    let elsewhere = Elsewhere::of(&checkout);
+    assert_eq!(made(&elsewhere.build(&[]).json()), taken);
+    elsewhere.build(&["--rebuild"]).fails_with(&["/bin/false"]);
+    // Changed, committed or not, it is another; what is not changed is as before.
+    elsewhere.write("orders/src/main.rs", "fn main() {}");
+    assert_eq!(elsewhere.build(&["--function", ORDERS]).code, Some(1));
+    assert_eq!(of(&elsewhere.build(&["--function", BILLING]).json(), BILLING)["kept"], true);
+    // A crate that both are built of, what no function has, and what is for all.
+    for (path, concerns) in [("runtime/src/other.rs", true), ("README.md", false), (".cargo/config.toml", true)] {
+        let elsewhere = Elsewhere::of(&checkout);
+        fs::create_dir_all(elsewhere.folder.path().join(".cargo")).expect("a folder");
+        elsewhere.write(path, "");
+        assert_eq!(elsewhere.build(&[]).code == Some(1), concerns, "{path}");
+    }
+}
+
+#[test]
+fn what_is_kept_is_what_its_source_makes() {
+    let checkout = Checkout::new();
+    let first = made(&checkout.json(&["build"]));
+    let packages = kept(&checkout);
+    assert_eq!(packages.len(), FUNCTIONS.len());
+    // Half of one, and another one in its place.
+    for (package, bytes) in [(&packages[0], b"PK".to_vec()), (&packages[1], fs::read(&packages[0]).expect("a file"))] {
+        fs::write(package, bytes).expect("a file");
+    }
+    assert_eq!(made(&checkout.json(&["build"])), first);
+    // A second one: nobody can tell which it is, until it is made.
+    let other = packages[0].with_file_name(packages[1].file_name().expect("a name"));
+    fs::copy(&packages[1], &other).expect("a copy");
+    let ran = checkout.run(&["build", "--json"]);
+    assert_eq!(made(&ran.json()).iter().filter(|(_, made)| *made).count(), 1, "{ran}");
+    assert!(ran.stderr.contains("made of the same files, and is another package"), "{ran}");
+    assert!(!other.exists());
+    assert_eq!(kept(&checkout).len(), FUNCTIONS.len());
+
+    // What is made of more than git knows, or tells of this machine, is not kept; nor is anything, where nobody wants it.
+    let build = |checkout: &Checkout| of(&checkout.json(&["build"]), ORDERS)["kept"].clone();
+    let serve = "runtime::serve(env!(\"CARGO_PKG_NAME\"), WORD)";
+    for more in ["include_str!(\"../note.txt\")", "env!(\"CARGO_MANIFEST_DIR\")"] {
+        let checkout = Checkout::new();
+        checkout.write(".gitignore", "note.txt\ntarget\n");
+        checkout.write("orders/note.txt", "not in git");
+        checkout.edit("orders/src/main.rs", serve, &format!("println!(\"{{}}\", {more});\n    {serve}"));
+        assert_eq!([build(&checkout), build(&checkout)], [json!(false), json!(false)], "{more}");
+    }
+    let unkept = run(checkout.command(&["build", "--json"]).env("PACKAGE_CACHE", "")).json();
+    assert_eq!(made(&unkept), first);
 }

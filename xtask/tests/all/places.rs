@@ -16,8 +16,9 @@ fn a_work_tree_below_an_odd_name_makes_the_same_packages() {
     checkout.git(&["worktree", "add", "--quiet", "-b", "feature-1", path]);
     fs::create_dir_all(tree.join("target")).expect("a folder");
     symlink(workspace().join("target/tools"), tree.join("target/tools")).expect("a link to the tools");
-    let build =
-        |folder: &std::path::Path| -> Value { run(checkout.command(&["build", "--json"]).current_dir(folder)).json() };
+    let build = |folder: &std::path::Path| -> Value {
+        run(checkout.command(&["build", "--rebuild", "--json"]).current_dir(folder)).json()
+    };
     let (plain, odd) = (build(&checkout.path("")), build(&tree));
     for function in FUNCTIONS {
         let [plain, odd] = [&plain, &odd].map(|built| of(built, function));

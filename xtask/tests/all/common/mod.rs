@@ -192,6 +192,8 @@ impl Checkout {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.args(arguments).current_dir(&self.root);
         clean(&mut command);
+        // Of its own: another test's packages would be the same.
+        command.env("PACKAGE_CACHE", self.path("target/packages"));
         command
     }
 
