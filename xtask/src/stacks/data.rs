@@ -117,7 +117,7 @@ impl<'a> Data<'a> {
             }
             (None, None) => events::say("data", "nothing has changed"),
             (None, Some(_)) => {
-                events::say("data", &format!("as `{production}` applied them; this branch's `{FOLDER}/` differs"))
+                events::say("data", &format!("as `{production}` applied them; this branch's `{FOLDER}/` differs"));
             }
         }
         Ok(self.before.clone())

@@ -9,9 +9,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// For one connection, and for all that there is to ask.
+/// For one connection; and for all that there is to ask, as a machine that is busy takes its time.
 const PATIENCE: Duration = Duration::from_secs(5);
-const ALTOGETHER: Duration = Duration::from_secs(10);
+const ALTOGETHER: Duration = Duration::from_secs(30);
 
 /// What can be downloaded; `None` where there is nothing to download.
 type Ask = fn(&Path) -> Result<Option<String>>;
