@@ -52,12 +52,14 @@ variable "account_id" {
 variable "packages" {
   description = <<-EOT
     The package of each function, by the function's name: the zip's path, relative to this directory, the SHA-256 of
-    its bytes in base64, and the instruction set that its executable is built for.
+    its bytes in base64, the instruction set that it is built for, and the runtime and handler that it is made for.
   EOT
   type = map(object({
     path          = string
     sha256_base64 = string
     architecture  = string
+    runtime       = string
+    handler       = string
   }))
   nullable = false
 

@@ -10,7 +10,7 @@ use crate::model::rollback::Back;
 use crate::model::scaffold::FunctionName;
 use crate::model::settings::PreviewUrl;
 use crate::model::traffic::Share;
-use crate::model::trigger::{RoutePath, Trigger};
+use crate::model::trigger::{Kind, RoutePath, Trigger};
 use crate::model::version::Version;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use jiff::SignedDuration;
@@ -298,8 +298,11 @@ pub(crate) struct Teardown {
 
 #[derive(Debug, Args)]
 pub(crate) struct New {
-    /// What the function, its crate and its folder are called
+    /// What the function and its folder are called
     pub(crate) name: FunctionName,
+    /// What it is written in
+    #[arg(long, value_enum, default_value_t = Kind::Rust)]
+    pub(crate) kind: Kind,
     /// What calls it through production's alias; nothing if left out
     #[arg(long, value_enum)]
     pub(crate) trigger: Option<Trigger>,

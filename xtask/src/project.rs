@@ -4,6 +4,7 @@ use crate::error::{Hint, bail_hint};
 use crate::model::function::Function;
 use crate::tools::cargo::{self, Names};
 use crate::tools::files::{self, Lock};
+use crate::tools::node;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,14 +34,22 @@ impl Project {
 
     /// Reads the functions of another checkout.
     pub(crate) fn at(root: PathBuf, only: &[String]) -> Result<Self> {
-        let workspace = cargo::workspace(&root)?;
-        let cargo::Workspace { functions, names } = workspace;
+        let cargo::Workspace { mut functions, names } = cargo::workspace(&root)?;
+        functions.extend(node::functions(&root)?);
+        functions.sort_by(|a, b| a.name.cmp(&b.name));
+        if let Some([one, other]) = functions.array_windows().find(|[one, other]| one.name == other.name) {
+            bail_hint!(
+                "give one of them another name";
+                "two functions are called `{}`: one in `{}`, one in `{}`",
+                one.name, one.folder.display(), other.folder.display()
+            );
+        }
         if let Some(unknown) = only.iter().find(|name| !functions.iter().any(|f| f.name == **name)) {
             let known: Vec<_> = functions.iter().map(|f| f.name.as_str()).collect();
             bail_hint!(format!("the functions are: {}", known.join(", ")); "there is no function `{unknown}`");
         }
         if functions.is_empty() {
-            bail_hint!("add `[package.metadata.lambda]` to the crate of a Lambda"; "the workspace has no function");
+            bail_hint!("make one with `cargo xtask new NAME`"; "the workspace has no function");
         }
         Ok(Self { target: root.join("target"), root, functions, names, only: only.to_vec() })
     }

@@ -26,8 +26,8 @@ resource "aws_lambda_function" "this" {
   description   = var.description
   role          = var.role_arn
 
-  runtime       = "provided.al2023"
-  handler       = "bootstrap"
+  runtime       = var.package.runtime
+  handler       = var.package.handler
   architectures = [var.package.architecture]
 
   filename         = var.package.path

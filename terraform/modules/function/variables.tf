@@ -22,11 +22,13 @@ variable "description" {
 }
 
 variable "package" {
-  description = "The zip with its one `bootstrap`: path, SHA-256 in base64, and the instruction set of what is in it."
+  description = "The zip: path, SHA-256 in base64, and what it says itself of the machine and the runtime that it is made for."
   type = object({
     path          = string
     sha256_base64 = string
     architecture  = string
+    runtime       = string
+    handler       = string
   })
   nullable = false
 }

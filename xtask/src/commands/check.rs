@@ -3,13 +3,14 @@
 use crate::cli;
 use crate::error::{Hint, bail_hint};
 use crate::model::caller::Purpose;
+use crate::model::function::Source;
 use crate::model::tool::is_of_tool;
 use crate::model::{init, links};
 use crate::project;
 use crate::tools::git::Git;
 use crate::tools::process::Tool;
 use crate::tools::terraform::Program;
-use crate::tools::{cargo, pinned};
+use crate::tools::{cargo, node, pinned};
 use crate::ui;
 use anyhow::{Context, Result, anyhow};
 use std::collections::BTreeSet;
@@ -55,7 +56,25 @@ pub(crate) fn run(options: cli::Check) -> Result<ExitCode> {
     let test = || cargo::test(&root, &tests, &root.join(REPORT)).hint("run `cargo test -p CRATE` to see more");
     let what = if packages.len() > 1 { "all but the tool's own" } else { "all of the workspace" };
     ui::step_with("test", test, |()| what.to_owned())?;
+    check_node(&root)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the functions for Node say themselves that they are held to.
+fn check_node(root: &Path) -> Result<()> {
+    for function in node::functions(root)? {
+        let (name, Source::Node { scripts, .. }) = (&function.name, &function.source) else { continue };
+        let run = || {
+            node::require(root, &function)?;
+            let inputs = node::inputs(root, &function)?;
+            node::check(&function, scripts, &inputs, &node::folder(&root.join("target"), name).join("check"))
+        };
+        ui::step_with("test", run, |gates| match gates.as_slice() {
+            [] => format!("{name} has no script `test`, nor `lint`"),
+            gates => format!("{name}, by npm: {}", gates.join(", ")),
+        })?;
+    }
+    Ok(())
 }
 
 /// Whether the tool's own lints and tests, which take minutes, have something to say: they run on a workspace of their own,

@@ -6,10 +6,11 @@ use crate::cli::Global;
 use crate::environment::{self, Environment, LOCAL};
 use crate::error::{bail_hint, hint_of, with_hint};
 use crate::model::duty::Duty;
+use crate::model::function::Source;
 use crate::project::{self, Project};
 use crate::release::build::judge;
 use crate::tools::git::Git;
-use crate::tools::{cargo, local, pinned, process, python, terraform};
+use crate::tools::{cargo, local, node, pinned, process, python, terraform};
 use anyhow::{Result, anyhow};
 use serde::Serialize;
 use std::fmt;
@@ -55,6 +56,13 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode> {
     findings.extend(downloads::reached(&root).into_iter().map(|found| finding("download", found)));
     // A workspace that cannot be read is a finding of the compiler's.
     let project = Project::open(&[]).ok();
+    let needs_node = project
+        .iter()
+        .flat_map(|project| &project.functions)
+        .any(|function| matches!(function.source, Source::Node { .. }));
+    if needs_node {
+        findings.push(finding("node", node_and_npm(&root)));
+    }
     let functions =
         project.iter().flat_map(|project| project.functions.iter().map(move |function| (project, function)));
     findings.extend(functions.map(|(project, function)| {
@@ -94,6 +102,10 @@ fn compiler(root: &Path) -> Result<String> {
         None => Ok(compiler.to_string()),
         Some((warning, mend)) => Err(with_hint(anyhow!(warning), mend)),
     }
+}
+
+fn node_and_npm(root: &Path) -> Result<String> {
+    Ok(format!("{}, npm {}", node::version(root)?, node::npm_version(root)?))
 }
 
 fn terraform_program(target: &Path) -> Result<String> {

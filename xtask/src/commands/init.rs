@@ -184,7 +184,7 @@ fn bare(tracked: &[String], sample: &str) -> Result<BTreeMap<String, Option<Stri
     let gone = tracked.iter().filter(|path| path.starts_with(&folder)).map(|path| (path.clone(), None));
     let mut all: BTreeMap<_, _> = gone.collect();
     let made = Scaffold::answering(&name);
-    let files = made.crate_files().into_iter().chain(made.terraform_files());
+    let files = made.own_files().into_iter().chain(made.terraform_files());
     all.extend(files.map(|(path, text)| (path, Some(text))));
     Ok(all)
 }

@@ -62,7 +62,7 @@ struct Write {
 
 pub(crate) fn run(global: &Global, new: &New) -> Result<ExitCode> {
     let root = project::root()?;
-    let scaffold = Scaffold::new(&new.name, new.trigger, new.route.as_ref())?;
+    let scaffold = Scaffold::new(&new.name, new.kind, new.trigger, new.route.as_ref())?;
     let _lock = files::lock(&root.join("target/new.lock"), Duration::from_secs(60))?;
     let writes = decide(&root, &scaffold)?;
     let paths = |exists: bool| {
@@ -72,17 +72,19 @@ pub(crate) fn run(global: &Global, new: &New) -> Result<ExitCode> {
     let (made, mut changed) = (paths(false), paths(true));
     if !new.dry_run.dry_run {
         let kept = Kept::of(&root, &writes)?;
-        execute(&root, &new.name, &writes).inspect_err(|_| kept.undo(&root, &new.name, &writes))?;
+        execute(&root, &scaffold, &writes).inspect_err(|_| kept.undo(&root, &new.name, &writes))?;
     }
-    changed.push(LOCK.to_owned());
+    if scaffold.is_crate() {
+        changed.push(LOCK.to_owned());
+    }
     super::show(global, &Report { function: new.name.to_string(), made, changed, triggers: scaffold.triggers() })
 }
 
 /// What is to be written. What a killed run has written already is as it shall be, and so is no reason to refuse.
 fn decide(root: &Path, scaffold: &Scaffold<'_>) -> Result<Vec<Write>> {
-    let (name, own) = (scaffold.name, scaffold.crate_files());
+    let (name, own) = (scaffold.name, scaffold.own_files());
     let read = |path: &str| fs::read_to_string(root.join(path)).with_context(|| format!("cannot read `{path}`"));
-    if name.is_dependency(&read(LOCK)?) {
+    if scaffold.is_crate() && name.is_dependency(&read(LOCK)?) {
         bail_hint!("choose another name"; "a dependency is called `{name}`, and cargo could not tell the two apart");
     }
     refuse_others(root, name, &own)?;
@@ -102,7 +104,9 @@ fn decide(root: &Path, scaffold: &Scaffold<'_>) -> Result<Vec<Write>> {
         }
         Ok(())
     };
-    change(MANIFEST, &|manifest| scaffold.member(manifest))?;
+    if scaffold.is_crate() {
+        change(MANIFEST, &|manifest| scaffold.member(manifest))?;
+    }
     change(OUTPUTS, &|outputs| scaffold.output(outputs))?;
     if scaffold.has_route() {
         change(GATEWAY, &|outputs| scaffold.route(outputs))?;
@@ -141,14 +145,17 @@ fn refuse_others(root: &Path, name: &FunctionName, files: &[(String, String)]) -
 }
 
 /// Each state between two of these steps is one that the tools explain, and that the same command completes.
-fn execute(root: &Path, name: &FunctionName, writes: &[Write]) -> Result<()> {
-    let (crates, terraform): (Vec<_>, Vec<_>) = writes.iter().partition(|write| !write.path.starts_with("terraform/"));
-    for write in crates {
+fn execute(root: &Path, scaffold: &Scaffold<'_>, writes: &[Write]) -> Result<()> {
+    let name = scaffold.name;
+    let (own, terraform): (Vec<_>, Vec<_>) = writes.iter().partition(|write| !write.path.starts_with("terraform/"));
+    for write in own {
         files::write(&root.join(&write.path), write.new.as_bytes())?;
     }
-    cargo::lock_members(root)?;
-    if !cargo::workspace(root)?.functions.iter().any(|function| function.name == name.as_str()) {
-        bail_hint!(format!("look at the `members` of `{MANIFEST}`"); "cargo does not see the function `{name}`");
+    if scaffold.is_crate() {
+        cargo::lock_members(root)?;
+        if !cargo::workspace(root)?.functions.iter().any(|function| function.name == name.as_str()) {
+            bail_hint!(format!("look at the `members` of `{MANIFEST}`"); "cargo does not see the function `{name}`");
+        }
     }
     terraform.iter().try_for_each(|write| files::write(&root.join(&write.path), write.new.as_bytes()))
 }
@@ -182,7 +189,7 @@ impl Kept {
             let _ = fs::remove_file(root.join(&write.path));
         }
         // Only those that are empty.
-        for folder in ["src", "events", ""] {
+        for folder in ["src", "test", "events", ""] {
             let _ = fs::remove_dir(root.join(name.as_str()).join(folder));
         }
         for (number, path) in self.paths.iter().enumerate() {

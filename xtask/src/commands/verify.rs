@@ -6,6 +6,7 @@ use crate::environment::Environment;
 use crate::error::bail_hint;
 use crate::model::alias::Alias;
 use crate::model::duty::Duty;
+use crate::model::package::Maker;
 use crate::model::record::{Record, ReleaseId, short};
 use crate::model::version::Version;
 use crate::project::Project;
@@ -14,7 +15,6 @@ use crate::release::plan::Targets;
 use crate::tools::aws::Aws;
 use crate::tools::git::Git;
 use crate::tools::parallel::side_by_side;
-use crate::tools::pinned::Zig;
 use crate::ui;
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -152,7 +152,7 @@ fn rebuilt(project: &Project, git: &Git, commit: &str, functions: &BTreeSet<&str
     let folder = project.target.join("verify").join(commit);
     ui::step_with("checkout", || git.work_tree(commit, &folder), |()| short(commit).to_owned())?;
     let source = Project::at(folder, &[]).with_context(|| format!("commit {commit} is no workspace of functions"))?;
-    let workshop = Workshop::open(&source, Zig::install(&project.target)?)?;
+    let workshop = Workshop::new(&source, &project.target);
     let mut made = Made::new();
     for name in functions {
         let Some(function) = source.functions.iter().find(|function| function.name == **name) else {
@@ -160,9 +160,9 @@ fn rebuilt(project: &Project, git: &Git, commit: &str, functions: &BTreeSet<&str
             continue;
         };
         let built = workshop.package(function)?;
-        let made_by = match source.names.rustc.as_deref() {
-            Some(pin) if !built.rustc_is_pinned => {
-                Err(format!("not proved: the commit pins rustc {pin}, and this is {}", built.rustc))
+        let made_by = match (source.names.rustc.as_deref(), &built.maker) {
+            (Some(pin), Maker::Rust { rustc, rustc_is_pinned: false, .. }) => {
+                Err(format!("not proved: the commit pins rustc {pin}, and this is {rustc}"))
             }
             _ => Ok(built.digest.base64),
         };

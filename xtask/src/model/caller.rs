@@ -12,6 +12,8 @@ pub(crate) enum Purpose {
     Host,
     /// Python, pip and what it installs.
     Python,
+    /// npm, to install what a lock file names. The scripts of a function are other people's programs, and [`Self::Any`].
+    Npm,
     /// Terraform without an account: the local AWS, or none.
     Terraform,
     /// Terraform with the caller's credentials.
@@ -31,7 +33,8 @@ const MACHINE: Names = "
     PATH HOME USER LOGNAME SHELL TERM NO_COLOR TZ LANG LANGUAGE LC_* TMPDIR TMP TEMP XDG_*
     DBUS_SESSION_BUS_ADDRESS LD_LIBRARY_PATH DYLD_* KRB5* NETRC HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
     http_proxy https_proxy all_proxy no_proxy SSL_CERT_FILE SSL_CERT_DIR NIX_SSL_CERT_FILE CURL_CA_BUNDLE
-    REQUESTS_CA_BUNDLE AWS_CA_BUNDLE OPENSSL_CONF OPENSSL_MODULES ASDF_* MISE_* PYENV_* RUSTUP_* TENV_* TFENV_*";
+    REQUESTS_CA_BUNDLE NODE_EXTRA_CA_CERTS AWS_CA_BUNDLE OPENSSL_CONF OPENSSL_MODULES ASDF_* MISE_* NODENV_* PYENV_* RUSTUP_*
+    TENV_* TFENV_* VOLTA_*";
 
 /// How a repository is reached, not which one it is; with the settings that CI systems give in variables: credentials,
 /// mirrors, folders to trust.
@@ -61,6 +64,15 @@ const PYTHON: Names = "
     PIP_PROXY PIP_TRUSTED_HOST PIP_CACHE_DIR PIP_NO_CACHE_DIR PIP_TIMEOUT PIP_DEFAULT_TIMEOUT PIP_RETRIES
     PIP_KEYRING_PROVIDER PIP_USE_FEATURE PIP_USE_DEPRECATED PIP_DISABLE_PIP_VERSION_CHECK";
 
+/// Whence packages come, and with which token; npm reads its settings in either case. Nothing of what is installed, and how.
+const NPM: Names = "
+    NPM_TOKEN NODE_AUTH_TOKEN npm_config_//* NPM_CONFIG_USERCONFIG npm_config_userconfig NPM_CONFIG_GLOBALCONFIG
+    npm_config_globalconfig NPM_CONFIG_REGISTRY npm_config_registry NPM_CONFIG_CACHE npm_config_cache NPM_CONFIG_CA
+    npm_config_ca NPM_CONFIG_CAFILE npm_config_cafile NPM_CONFIG_STRICT_SSL npm_config_strict_ssl NPM_CONFIG_PROXY
+    npm_config_proxy NPM_CONFIG_HTTPS_PROXY npm_config_https_proxy NPM_CONFIG_NOPROXY npm_config_noproxy
+    NPM_CONFIG_FETCH_* npm_config_fetch_* NPM_CONFIG_OFFLINE npm_config_offline NPM_CONFIG_PREFER_OFFLINE
+    npm_config_prefer_offline";
+
 /// Whence providers come, and what to log. Nothing of workspaces, arguments and variables.
 const TERRAFORM: Names = "
     TF_CLI_CONFIG_FILE TERRAFORM_CONFIG TF_PLUGIN_CACHE_DIR TF_REGISTRY_* TF_PROVIDER_DOWNLOAD_RETRY TF_TOKEN_*
@@ -81,15 +93,17 @@ const SECRET: Names = "CARGO_REGISTRY_TOKEN";
 const EXPECTED: Names = "
     TF_* PIP_* PYTHONPATH PYTHONHOME CARGO_PROFILE_* CARGO_INCREMENTAL CARGO_BUILD_* CARGO_TARGET_*
     CARGO_ENCODED_RUSTFLAGS RUSTFLAGS RUSTC_* SOURCE_DATE_EPOCH GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
-    GIT_COMMON_DIR GIT_NAMESPACE GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES";
+    GIT_COMMON_DIR GIT_NAMESPACE GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES NODE_ENV NODE_OPTIONS NODE_PATH
+    NPM_CONFIG_*";
 
 impl Purpose {
     fn lists(self) -> &'static [Names] {
         match self {
             Self::Any => &[MACHINE],
             Self::Package => &[MACHINE, REPOSITORIES, CARGO],
-            Self::Host => &[MACHINE, REPOSITORIES, CARGO, HOST, PYTHON, TERRAFORM],
+            Self::Host => &[MACHINE, REPOSITORIES, CARGO, HOST, PYTHON, NPM, TERRAFORM],
             Self::Python => &[MACHINE, PYTHON],
+            Self::Npm => &[MACHINE, REPOSITORIES, NPM],
             Self::Terraform => &[MACHINE, REPOSITORIES, TERRAFORM],
             Self::Account => &[MACHINE, REPOSITORIES, TERRAFORM, ACCOUNT],
             Self::Git => &[MACHINE, REPOSITORIES, GIT],
@@ -105,7 +119,8 @@ impl Purpose {
 
 /// Which of the caller's variables somebody may think are heard, though they are not.
 pub(crate) fn unheard<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    const ALL: [Purpose; 5] = [Purpose::Package, Purpose::Host, Purpose::Python, Purpose::Account, Purpose::Git];
+    const ALL: [Purpose; 6] =
+        [Purpose::Package, Purpose::Host, Purpose::Python, Purpose::Npm, Purpose::Account, Purpose::Git];
     let mut unheard: Vec<_> =
         names.filter(|name| is_in(EXPECTED, name) && !ALL.iter().any(|purpose| purpose.knows(name))).collect();
     unheard.sort_unstable();
@@ -123,11 +138,12 @@ fn is_in(list: Names, name: &str) -> bool {
 mod tests {
     use super::*;
 
-    const ALL: [Purpose; 7] = [
+    const ALL: [Purpose; 8] = [
         Purpose::Any,
         Purpose::Package,
         Purpose::Host,
         Purpose::Python,
+        Purpose::Npm,
         Purpose::Terraform,
         Purpose::Account,
         Purpose::Git,
@@ -157,6 +173,7 @@ mod tests {
             ),
             (Purpose::Host, &["CARGO_TARGET_DIR", "CC", "TERRAFORM_MIRROR", "PIP_INDEX_URL", "TF_CLI_CONFIG_FILE"]),
             (Purpose::Python, &["PIP_INDEX_URL", "PIP_CONFIG_FILE", "PIP_CERT"]),
+            (Purpose::Npm, &["npm_config_registry", "NPM_CONFIG_USERCONFIG", "npm_config_//r.example/:_authToken"]),
             (Purpose::Terraform, &["TF_TOKEN_app_terraform_io", "TF_LOG", "TF_LOG_PATH", "GIT_SSH_COMMAND"]),
             (Purpose::Account, &["AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "AWS_CONTAINER_CREDENTIALS_FULL_URI"]),
             (Purpose::Git, &["GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_ASKPASS", "GH_TOKEN"]),
@@ -173,13 +190,18 @@ mod tests {
             CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER RUSTFLAGS RUSTC_WRAPPER RUSTC_BOOTSTRAP
             CARGO_MANIFEST_DIR CARGO_PKG_VERSION CARGO SOURCE_DATE_EPOCH PIP_TARGET PIP_USER PIP_PREFIX
             PIP_REQUIREMENT PYTHONPATH PYTHONHOME GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_CONFIG
-            CIRCLE_OIDC_TOKEN CIRCLE_OIDC_TOKEN_V2 CARGO_REGISTRY_TOKEN AWS_REGION DATABASE_URL LD_PRELOAD";
+            CIRCLE_OIDC_TOKEN CIRCLE_OIDC_TOKEN_V2 CARGO_REGISTRY_TOKEN AWS_REGION DATABASE_URL LD_PRELOAD
+            NODE_ENV NODE_OPTIONS NODE_PATH npm_config_omit NPM_CONFIG_INSTALL_STRATEGY npm_config_ignore_scripts";
         for name in names.split_ascii_whitespace() {
             assert!(!ALL.iter().any(|purpose| purpose.knows(name)), "{name}");
         }
         for name in ["AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ENDPOINT_URL"] {
             let known: Vec<_> = ALL.into_iter().filter(|purpose| purpose.knows(name)).collect();
             assert_eq!(known, [Purpose::Account], "{name}");
+        }
+        // A script of a function's is anybody's code.
+        for name in ["NPM_TOKEN", "NODE_AUTH_TOKEN", "npm_config_//r.example/:_authToken", "SSH_AUTH_SOCK"] {
+            assert!(Purpose::Npm.knows(name) && !Purpose::Any.knows(name), "{name}");
         }
         for name in ["CC", "CFLAGS", "CPATH", "LIBRARY_PATH", "CARGO_TARGET_DIR"] {
             assert!(!Purpose::Package.knows(name), "{name}");

@@ -33,8 +33,9 @@ const LIBRARIES: [&str; 13] = [
 ];
 
 /// A processor that Lambda offers, under Lambda's name for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Architecture {
+    #[default]
     #[serde(rename = "x86_64")]
     X86_64,
     #[serde(rename = "arm64")]

@@ -1,20 +1,34 @@
-//! A function, as its crate describes it.
+//! A function, as its manifest describes it.
 
 use super::elf::Architecture;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-/// One Lambda: a workspace crate with `[package.metadata.lambda]`.
+/// One Lambda: a workspace crate with `[package.metadata.lambda]`, or a folder whose `package.json` has `lambda`.
 #[derive(Debug, Clone)]
 pub(crate) struct Function {
     pub(crate) name: String,
     pub(crate) folder: PathBuf,
     pub(crate) architecture: Architecture,
-    /// What its crate has to run.
-    pub(crate) programs: Vec<String>,
-    /// The crates that it is built of and that are not from a registry, its own too: their folders, as paths below the root.
-    /// `None` where one lies elsewhere.
-    pub(crate) crates: Option<Vec<String>>,
+    pub(crate) source: Source,
+}
+
+/// What `package.json` lets be run, by name.
+pub(crate) type Scripts = BTreeMap<String, String>;
+
+/// What its package is made from.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    /// A crate, with the programs that it has.
+    Crate {
+        programs: Vec<String>,
+        /// The crates that it is built of and that are not from a registry, its own too: their folders, as paths below the
+        /// root. `None` where one lies elsewhere.
+        crates: Option<Vec<String>>,
+    },
+    /// A package of npm's.
+    Node { runtime: String, handler: String, scripts: Scripts },
 }
 
 /// The binaries of a crate of which none is clearly the function.
@@ -32,17 +46,33 @@ impl fmt::Display for Unclear {
 
 impl std::error::Error for Unclear {}
 
+/// Of a crate's programs the one that is function `name`.
+///
+/// # Errors
+/// There is none, or more than one that may be meant.
+pub(crate) fn program<'a>(name: &str, programs: &'a [String]) -> Result<&'a str, Unclear> {
+    let named = |name: &str| programs.iter().find(|program| *program == name);
+    match (programs, named(name), named("bootstrap")) {
+        ([only], ..) => Ok(only),
+        (_, Some(program), None) | (_, None, Some(program)) => Ok(program),
+        _ => Err(Unclear(programs.to_vec())),
+    }
+}
+
 impl Function {
-    /// The one that is it.
-    ///
-    /// # Errors
-    /// There is none, or more than one that may be meant.
-    pub(crate) fn program(&self) -> Result<&str, Unclear> {
-        let named = |name: &str| self.programs.iter().find(|program| *program == name);
-        match (&*self.programs, named(&self.name), named("bootstrap")) {
-            ([only], ..) => Ok(only),
-            (_, Some(program), None) | (_, None, Some(program)) => Ok(program),
-            _ => Err(Unclear(self.programs.clone())),
+    /// What Lambda runs the package with.
+    pub(crate) fn runtime(&self) -> &str {
+        match &self.source {
+            Source::Crate { .. } => "provided.al2023",
+            Source::Node { runtime, .. } => runtime,
+        }
+    }
+
+    /// What Lambda starts in the package.
+    pub(crate) fn handler(&self) -> &str {
+        match &self.source {
+            Source::Crate { .. } => "bootstrap",
+            Source::Node { handler, .. } => handler,
         }
     }
 
@@ -64,10 +94,8 @@ mod tests {
     #[test]
     fn one_program_is_the_function() {
         let of = |programs: &[&str]| {
-            let programs = programs.iter().map(|name| (*name).to_owned()).collect();
-            let (name, folder, architecture) = ("orders".into(), PathBuf::new(), Architecture::Arm64);
-            let function = Function { name, folder, architecture, programs, crates: None };
-            function.program().map(str::to_owned).map_err(|unclear| unclear.to_string())
+            let programs: Vec<_> = programs.iter().map(|name| (*name).to_owned()).collect();
+            program("orders", &programs).map(str::to_owned).map_err(|unclear| unclear.to_string())
         };
         for (programs, program) in [
             (&["orders"][..], "orders"),

@@ -20,6 +20,7 @@ pub(crate) mod links;
 pub(crate) mod logs;
 pub(crate) mod moves;
 pub(crate) mod names;
+pub(crate) mod node;
 pub(crate) mod package;
 pub(crate) mod partition;
 pub(crate) mod promote;

@@ -32,22 +32,43 @@ pub(crate) struct Package {
     #[serde(rename = "sha256")]
     pub(crate) digest: Digest,
     pub(crate) architecture: Architecture,
-    /// The newest glibc symbol it needs; null for a static executable.
-    pub(crate) glibc: Option<GlibcVersion>,
-    /// The compiler: release, commit and date.
-    pub(crate) rustc: String,
-    /// Whether it is the one that the workspace names, so that the bytes are those of any other machine.
-    pub(crate) rustc_is_pinned: bool,
+    /// What Lambda runs it with, and what it starts in it.
+    pub(crate) runtime: String,
+    pub(crate) handler: String,
+    #[serde(flatten)]
+    pub(crate) maker: Maker,
     /// Whether it was made before, of the same, and not by this run.
     pub(crate) kept: bool,
 }
 
+/// What has made a package.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Maker {
+    Rust {
+        /// The newest glibc symbol it needs; null for a static executable.
+        glibc: Option<GlibcVersion>,
+        /// The compiler: release, commit and date.
+        rustc: String,
+        /// Whether it is the one that the workspace names, so that the bytes are those of any other machine.
+        rustc_is_pinned: bool,
+    },
+    Node {
+        /// The release that its build script ran with.
+        node: String,
+    },
+}
+
 impl fmt::Display for Package {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let glibc = self.glibc.map_or_else(|| "static".to_owned(), |glibc| format!("glibc {glibc}"));
         let Self { function, digest, architecture, .. } = self;
+        let runs = match &self.maker {
+            Maker::Rust { glibc: Some(glibc), .. } => format!("glibc {glibc}"),
+            Maker::Rust { glibc: None, .. } => "static".to_owned(),
+            Maker::Node { .. } => self.runtime.clone(),
+        };
         let kept = if self.kept { ", kept" } else { "" };
-        write!(f, "{function}  {}  sha256 {}  {architecture}, {glibc}{kept}", bytes(self.bytes), &digest.hex[..12])
+        write!(f, "{function}  {}  sha256 {}  {architecture}, {runs}{kept}", bytes(self.bytes), &digest.hex[..12])
     }
 }
 

@@ -1,42 +1,37 @@
 //! What a package is made from. The same recipe makes the same bytes on every machine, so a package that was made once need
 //! not be made again.
 
-use super::function::Function;
+use super::function::{Function, Source};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What each function is made from besides its crates: what cargo reads for all of them, and what makes packages of it.
-const OF_ALL: [&str; 7] = [
-    ".cargo/",
-    "Cargo.lock",
-    "Cargo.toml",
-    "rust-toolchain",
-    "rust-toolchain.toml",
-    // The linker's pin, flags, and how a package is zipped.
-    "xtask/pins/",
-    "xtask/src/",
-];
+/// What each function is made from besides its own folders: the linker's pin, flags, and how a package is zipped.
+const OF_ALL: &[&str] = &["xtask/pins/", "xtask/src/"];
+/// What cargo reads for all of its functions.
+const OF_CRATES: &[&str] = &[".cargo/", "Cargo.lock", "Cargo.toml", "rust-toolchain", "rust-toolchain.toml"];
 
-/// Whether a file, by its path below the root, belongs to a function's recipe. `crates` are the folders of what the
-/// function is built of, by theirs.
-pub(crate) fn is_part(crates: &[&str], path: &str) -> bool {
+/// Whether a file, by its path below the root, belongs to a function's recipe. `folders` are those of what the function is
+/// built of, by theirs.
+pub(crate) fn is_part(source: &Source, folders: &[String], path: &str) -> bool {
+    let of_kind = if matches!(source, Source::Crate { .. }) { OF_CRATES } else { &[] };
     // The root itself may be a crate.
     let lies_in =
         |folder: &str| folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
-    crates.iter().any(|folder| lies_in(folder))
-        || OF_ALL.iter().any(|part| path == *part || part.ends_with('/') && path.starts_with(part))
+    folders.iter().any(|folder| lies_in(folder))
+        || OF_ALL.iter().chain(of_kind).any(|part| path == *part || part.ends_with('/') && path.starts_with(part))
 }
 
-/// The digest of a recipe, in hex. `files` are all that belong to it, each with the SHA-256 of its content.
-pub(crate) fn digest(function: &Function, compiler: &str, files: &BTreeMap<String, [u8; 32]>) -> String {
+/// The digest of a recipe, in hex. `maker` is the release of what makes it; `files` are all that belong to it, each with a
+/// SHA-256 of what it is.
+pub(crate) fn digest(function: &Function, maker: &str, files: &BTreeMap<String, [u8; 32]>) -> String {
     let mut digest = Sha256::new();
     let mut add = |part: &[u8]| {
         // With its length, so that no two recipes run into the same text.
         digest.update((part.len() as u64).to_le_bytes());
         digest.update(part);
     };
-    for fact in [&*function.name, function.architecture.target(), compiler] {
+    for fact in [&*function.name, function.architecture.target(), maker] {
         add(fact.as_bytes());
     }
     for (path, content) in files {
@@ -77,14 +72,14 @@ mod tests {
             name: name.to_owned(),
             folder: PathBuf::new(),
             architecture: Architecture::X86_64,
-            programs: Vec::new(),
-            crates: None,
+            source: Source::Crate { programs: Vec::new(), crates: None },
         }
     }
 
     #[test]
     fn a_recipe_is_what_cargo_reads_for_the_function() {
-        let is_part = |path| is_part(&["orders", "shared/money"], path);
+        let folders = ["orders", "shared/money"].map(str::to_owned);
+        let is_part = |path| is_part(&function("orders").source, &folders, path);
         for path in
             ["orders/src/main.rs", "shared/money/build.rs", "Cargo.lock", ".cargo/config.toml", "xtask/pins/zig.txt"]
         {
@@ -93,6 +88,19 @@ mod tests {
         for path in
             ["orders-2/src/main.rs", "shared/other/src/lib.rs", "terraform/orders.tf", "README.md", "xtask/tests/a.rs"]
         {
+            assert!(!is_part(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_recipe_for_node_has_nothing_of_cargo() {
+        let (runtime, handler) = ("nodejs22.x".to_owned(), "src/index.handler".to_owned());
+        let source = Source::Node { runtime, handler, scripts: BTreeMap::new() };
+        let is_part = |path| is_part(&source, &["thumbnails".to_owned()], path);
+        for path in ["thumbnails/package-lock.json", "thumbnails/src/index.js", "xtask/src/model/package.rs"] {
+            assert!(is_part(path), "{path}");
+        }
+        for path in ["Cargo.lock", "Cargo.toml", ".cargo/config.toml", "package.json", "orders/src/main.rs"] {
             assert!(!is_part(path), "{path}");
         }
     }

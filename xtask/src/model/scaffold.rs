@@ -1,7 +1,7 @@
 //! A new function: what it may be called, the files that it begins with, and its lines in files that are there.
 
 use super::insert;
-use super::trigger::{LONGEST, RoutePath, Trigger, Triggers};
+use super::trigger::{Kind, LONGEST, RoutePath, Trigger, Triggers};
 use crate::error::{bail_hint, with_hint};
 use anyhow::{Result, anyhow};
 use std::fmt;
@@ -126,6 +126,7 @@ impl FunctionName {
 #[derive(Debug)]
 pub(crate) struct Scaffold<'a> {
     pub(crate) name: &'a FunctionName,
+    kind: Kind,
     /// Where nothing is to call it, it answers HTTP to whoever invokes it.
     trigger: Option<Trigger>,
     /// Where it answers HTTP.
@@ -137,7 +138,12 @@ impl<'a> Scaffold<'a> {
     ///
     /// # Errors
     /// A route for what answers no HTTP; a name that is too long for what is named after it.
-    pub(crate) fn new(name: &'a FunctionName, trigger: Option<Trigger>, route: Option<&RoutePath>) -> Result<Self> {
+    pub(crate) fn new(
+        name: &'a FunctionName,
+        kind: Kind,
+        trigger: Option<Trigger>,
+        route: Option<&RoutePath>,
+    ) -> Result<Self> {
         let trigger = trigger.or(route.map(|_| Trigger::Http));
         let path = match (trigger, route) {
             (Some(Trigger::Http), Some(route)) => route.to_string(),
@@ -148,8 +154,8 @@ impl<'a> Scaffold<'a> {
                 "the route `{route}` would lead to a function that answers no HTTP"
             ),
         };
-        let scaffold = Self { name, trigger, path };
-        let longest = scaffold.kind().longest_name();
+        let scaffold = Self { name, kind, trigger, path };
+        let longest = scaffold.answers().longest_name();
         if name.as_str().len() > longest {
             bail_hint!(
                 format!("choose one of {longest} characters at most");
@@ -161,10 +167,11 @@ impl<'a> Scaffold<'a> {
 
     /// One that answers HTTP, and that nothing is made to call.
     pub(crate) fn answering(name: &'a FunctionName) -> Self {
-        Self { name, trigger: None, path: "/".to_owned() }
+        Self { name, kind: Kind::Rust, trigger: None, path: "/".to_owned() }
     }
 
-    fn kind(&self) -> Trigger {
+    /// What it is written to be called by.
+    fn answers(&self) -> Trigger {
         self.trigger.unwrap_or(Trigger::Http)
     }
 
@@ -174,16 +181,16 @@ impl<'a> Scaffold<'a> {
             ("{{name}}", self.name.as_str()),
             ("{{module}}", &module),
             ("{{path}}", &self.path),
-            ("{{events}}", self.kind().events()),
-            ("{{dependency}}", self.kind().dependency()),
+            ("{{events}}", self.answers().events()),
+            ("{{dependency}}", self.answers().dependency()),
         ];
         fields.iter().fold(template.to_owned(), |text, (field, value)| text.replace(field, value))
     }
 
-    /// The crate's files, by their path in the workspace.
-    pub(crate) fn crate_files(&self) -> Vec<(String, String)> {
+    /// The files of its folder, by their path in the workspace.
+    pub(crate) fn own_files(&self) -> Vec<(String, String)> {
         let name = self.name;
-        self.kind().templates().map(|(path, text)| (format!("{name}/{path}"), self.fill(text))).collect()
+        self.answers().templates(self.kind).map(|(path, text)| (format!("{name}/{path}"), self.fill(text))).collect()
     }
 
     /// Its files of Terraform, the same way: the module call, and what calls it.
@@ -193,6 +200,11 @@ impl<'a> Scaffold<'a> {
         let source =
             self.trigger.map(|kind| (format!("terraform/gateway/{module}.tf"), self.fill(&kind.sources().join("\n"))));
         [call].into_iter().chain(source).collect()
+    }
+
+    /// Whether it is a crate, which the workspace's manifest and lock file name.
+    pub(crate) fn is_crate(&self) -> bool {
+        self.kind == Kind::Rust
     }
 
     /// The workspace's manifest with the crate among its `members`.
@@ -273,8 +285,9 @@ mod tests {
     fn templates_are_filled_in() {
         let name = name("order-mailer");
         let triggers = Trigger::value_variants().iter().copied().map(Some);
-        for trigger in triggers.chain([None]) {
-            let scaffold = Scaffold::new(&name, trigger, None).expect("it can be made");
+        let all = triggers.chain([None]).flat_map(|trigger| [(Kind::Rust, trigger), (Kind::Node, trigger)]);
+        for (kind, trigger) in all {
+            let scaffold = Scaffold::new(&name, kind, trigger, None).expect("it can be made");
             let terraform = scaffold.terraform_files();
             let paths: Vec<_> = terraform.iter().map(|(path, _)| path.as_str()).collect();
             let wanted = ["terraform/order_mailer.tf", "terraform/gateway/order_mailer.tf"];
@@ -283,7 +296,14 @@ mod tests {
                 terraform[0].1.contains("module \"order_mailer\"")
                     && terraform[0].1.contains("var.packages[\"order-mailer\"]")
             );
-            for (path, text) in scaffold.crate_files().into_iter().chain(terraform) {
+            let own: Vec<_> = scaffold.own_files().into_iter().map(|(path, _)| path).collect();
+            let manifest = if kind == Kind::Rust { "Cargo.toml" } else { "package.json" };
+            for file in [manifest, "iam-policy.json", "smoke.json"] {
+                assert!(own.contains(&format!("order-mailer/{file}")), "{file}: {own:?}");
+            }
+            let is_of_other = |path: &String| path.ends_with(if kind == Kind::Rust { ".js" } else { ".rs" });
+            assert!(!own.iter().any(is_of_other), "{own:?}");
+            for (path, text) in scaffold.own_files().into_iter().chain(terraform) {
                 assert!(path.starts_with("order-mailer/") || path.starts_with("terraform/"), "{path}");
                 assert!(!text.contains("{{") && !text.contains("}}\""), "{path}");
             }
@@ -293,7 +313,7 @@ mod tests {
     #[test]
     fn a_route_is_for_http_alone() {
         let (name, route) = (name("orders"), "/v1/orders".parse::<RoutePath>().expect("a path"));
-        let path = |trigger, route| Scaffold::new(&name, trigger, route).ok().map(|scaffold| scaffold.path);
+        let path = |trigger, route| Scaffold::new(&name, Kind::Rust, trigger, route).ok().map(|scaffold| scaffold.path);
         assert_eq!(path(None, None).as_deref(), Some("/"));
         assert_eq!(path(Some(Trigger::Http), None).as_deref(), Some("/orders"));
         assert_eq!(path(None, Some(&route)).as_deref(), Some("/v1/orders"));
@@ -303,7 +323,7 @@ mod tests {
     #[test]
     fn a_bucket_leaves_less_of_a_name() {
         let (fits, too_long) = (name(&"x".repeat(35)), name(&"x".repeat(36)));
-        let is_made = |name, trigger| Scaffold::new(name, Some(trigger), None).is_ok();
+        let is_made = |name, trigger| Scaffold::new(name, Kind::Node, Some(trigger), None).is_ok();
         assert!(is_made(&fits, Trigger::S3) && !is_made(&too_long, Trigger::S3) && is_made(&too_long, Trigger::Sqs));
     }
 

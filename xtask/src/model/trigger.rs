@@ -27,6 +27,21 @@ macro_rules! sources {
 const EVENT: &[Template] = templates!("event": "Cargo.toml", "src/main.rs");
 /// What is the same for those that Lambda hands on without waiting for the answer, and that need no more than that.
 const ASYNC: &[Template] = templates!("async": "iam-policy.json");
+/// What is the same for all that are written for Node.
+const NODE: &[Template] = templates!("node": "package.json", "package-lock.json");
+/// The tests of those of which nothing is expected but that they work off what comes.
+const NODE_EVENT: &[Template] = templates!("node/event": "test/index.test.js");
+/// The tests of those that say which items of a batch have failed.
+const NODE_BATCH: &[Template] = templates!("node/batch": "test/index.test.js");
+
+/// What a function is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Kind {
+    /// A crate of the workspace
+    Rust,
+    /// A package of npm's, in JavaScript
+    Node,
+}
 
 /// What calls a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
@@ -54,36 +69,50 @@ pub(crate) enum Trigger {
 pub(crate) type Triggers = BTreeMap<Trigger, BTreeSet<String>>;
 
 impl Trigger {
-    /// The files below the crate's folder, in the order in which they are written.
-    pub(super) fn templates(self) -> impl Iterator<Item = Template> {
-        let parts: [&[Template]; 3] = match self {
-            Self::Http => [
-                templates!("http": "Cargo.toml", "src/main.rs", "src/router.rs", "iam-policy.json", "smoke.json"),
-                &[],
-                &[],
-            ],
-            Self::Sqs => [
-                EVENT,
-                &[],
-                templates!("sqs": "src/handler.rs", "iam-policy.json", "smoke.json", "events/message.json"),
-            ],
-            Self::Schedule => {
-                [EVENT, ASYNC, templates!("schedule": "src/handler.rs", "smoke.json", "events/tick.json")]
-            }
-            Self::S3 => {
-                [EVENT, &[], templates!("s3": "src/handler.rs", "iam-policy.json", "smoke.json", "events/object.json")]
-            }
-            Self::Dynamodb => [
-                EVENT,
-                &[],
-                templates!("dynamodb": "src/handler.rs", "iam-policy.json", "smoke.json", "events/change.json"),
-            ],
-            Self::Eventbridge => {
-                [EVENT, ASYNC, templates!("eventbridge": "src/handler.rs", "smoke.json", "events/event.json")]
-            }
-            Self::Sns => [EVENT, ASYNC, templates!("sns": "src/handler.rs", "smoke.json", "events/message.json")],
+    /// The files below the function's folder, in the order in which they are written.
+    pub(super) fn templates(self, kind: Kind) -> impl Iterator<Item = Template> {
+        let code = match kind {
+            Kind::Rust => self.in_rust(),
+            Kind::Node => self.in_node(),
         };
-        parts.into_iter().flatten().copied()
+        code.iter().chain(self.beside()).copied().flatten().copied()
+    }
+
+    fn in_rust(self) -> &'static [&'static [Template]] {
+        match self {
+            Self::Http => &[templates!("http": "Cargo.toml", "src/main.rs", "src/router.rs")],
+            Self::Sqs => &[EVENT, templates!("sqs": "src/handler.rs")],
+            Self::Schedule => &[EVENT, templates!("schedule": "src/handler.rs")],
+            Self::S3 => &[EVENT, templates!("s3": "src/handler.rs")],
+            Self::Dynamodb => &[EVENT, templates!("dynamodb": "src/handler.rs")],
+            Self::Eventbridge => &[EVENT, templates!("eventbridge": "src/handler.rs")],
+            Self::Sns => &[EVENT, templates!("sns": "src/handler.rs")],
+        }
+    }
+
+    fn in_node(self) -> &'static [&'static [Template]] {
+        match self {
+            Self::Http => &[NODE, templates!("http": "src/index.js", "test/index.test.js")],
+            Self::Sqs => &[NODE, templates!("sqs": "src/index.js"), NODE_BATCH],
+            Self::Schedule => &[NODE, templates!("schedule": "src/index.js"), NODE_EVENT],
+            Self::S3 => &[NODE, templates!("s3": "src/index.js"), NODE_EVENT],
+            Self::Dynamodb => &[NODE, templates!("dynamodb": "src/index.js"), NODE_BATCH],
+            Self::Eventbridge => &[NODE, templates!("eventbridge": "src/index.js"), NODE_EVENT],
+            Self::Sns => &[NODE, templates!("sns": "src/index.js"), NODE_EVENT],
+        }
+    }
+
+    /// What stands beside the code, whatever that is written in.
+    fn beside(self) -> &'static [&'static [Template]] {
+        match self {
+            Self::Http => &[templates!("http": "iam-policy.json", "smoke.json")],
+            Self::Sqs => &[templates!("sqs": "iam-policy.json", "smoke.json", "events/message.json")],
+            Self::Schedule => &[ASYNC, templates!("schedule": "smoke.json", "events/tick.json")],
+            Self::S3 => &[templates!("s3": "iam-policy.json", "smoke.json", "events/object.json")],
+            Self::Dynamodb => &[templates!("dynamodb": "iam-policy.json", "smoke.json", "events/change.json")],
+            Self::Eventbridge => &[ASYNC, templates!("eventbridge": "smoke.json", "events/event.json")],
+            Self::Sns => &[ASYNC, templates!("sns": "smoke.json", "events/message.json")],
+        }
     }
 
     /// What binds it to production's alias, and keeps what has failed.

@@ -2,12 +2,12 @@
 //! from there instead of being made again. So a second work tree needs no compiler, and a deploy asks cargo only about the
 //! functions that have changed.
 
-use crate::model::function::Function;
+use crate::model::function::{Function, Source};
 use crate::model::package::sha256;
 use crate::model::recipe;
 use crate::project::Project;
 use crate::tools::git::Git;
-use crate::tools::{events, files};
+use crate::tools::{events, files, node};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -21,49 +21,58 @@ const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub(super) struct Shelf<'a> {
     project: &'a Project,
     folder: PathBuf,
-    /// The compiler that the workspace names: others may make other bytes, and of theirs nothing is kept.
-    compiler: &'a str,
     /// All files that git does not ignore.
     files: Vec<String>,
 }
 
 /// Where the package lies that is made of this and nothing else, once it was made.
 #[derive(Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct Place {
     folder: PathBuf,
-    pub(super) compiler: &'a str,
+    /// The release of what makes it: of a crate's packages that of the compiler which the workspace names, as others may make
+    /// other bytes, and of theirs nothing is kept.
+    pub(super) maker: String,
     files: BTreeSet<PathBuf>,
     /// What build scripts write comes of these files too.
     builds: PathBuf,
 }
 
 impl<'a> Shelf<'a> {
-    /// `None` where nothing is kept: the workspace names no compiler, git does not know it, the machine has no place for
-    /// packages, or `PACKAGE_CACHE` is empty.
+    /// `None` where nothing is kept: git does not know the workspace, the machine has no place for packages, or
+    /// `PACKAGE_CACHE` is empty.
     pub(super) fn open(project: &'a Project) -> Option<Self> {
-        let (compiler, folder) = project.names.rustc.as_deref().zip(folder())?;
+        let folder = folder()?;
         let files = Git::open(&project.root).and_then(|git| git.files()).ok()?;
-        Some(Self { project, folder, compiler, files })
+        Some(Self { project, folder, files })
     }
 
-    /// A function's place; `None` where not all that it is made from lies in the workspace.
-    pub(super) fn place(&self, function: &Function) -> Option<Place<'a>> {
+    /// A function's place; `None` where not all that it is made from lies in the workspace, or the workspace names no compiler.
+    pub(super) fn place(&self, function: &Function) -> Option<Place> {
         let root = &self.project.root;
-        let crates: Vec<_> = function.crates.as_ref()?.iter().map(String::as_str).collect();
-        let parts = self.files.iter().filter(|path| recipe::is_part(&crates, path));
+        let (folders, maker) = match &function.source {
+            Source::Crate { crates, .. } => (crates.clone()?, self.project.names.rustc.clone()?),
+            Source::Node { .. } => {
+                (vec![function.folder.strip_prefix(root).ok()?.to_str()?.to_owned()], node::version(root).ok()?)
+            }
+        };
+        let parts = self.files.iter().filter(|path| recipe::is_part(&function.source, &folders, path));
         // What git lists and is no file, as a link to a folder, is no part of it.
-        let read = |path: &String| Some((path.clone(), Sha256::digest(std::fs::read(root.join(path)).ok()?).into()));
+        let read = |path: &String| {
+            let (contents, is_program) = files::read(&root.join(path)).ok()?;
+            let digest = Sha256::new_with_prefix(contents).chain_update([u8::from(is_program)]);
+            Some((path.clone(), digest.finalize().into()))
+        };
         let parts: BTreeMap<_, _> = parts.filter_map(read).collect();
         Some(Place {
-            folder: self.folder.join(recipe::digest(function, self.compiler, &parts)),
-            compiler: self.compiler,
+            folder: self.folder.join(recipe::digest(function, &maker, &parts)),
+            maker,
             files: parts.keys().map(|path| root.join(path)).collect(),
             builds: self.project.builds(),
         })
     }
 }
 
-impl Place<'_> {
+impl Place {
     /// The package, if there is one, and but one.
     pub(super) fn take(&self) -> Option<Vec<u8>> {
         let [path] = &self.packages()[..] else { return None };

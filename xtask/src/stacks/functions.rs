@@ -330,20 +330,29 @@ fn stack<'a>(
     data: &Outputs,
     applied: &Lambdas,
 ) -> Result<Stack<'a>> {
-    let package = |function: &str, digest: &str, architecture: Value| {
+    let package = |function: &str, digest: &str, [architecture, runtime, handler]: [Value; 3]| {
         let path = stacks.project.package(function);
         // Relative, as a changed path alone would publish a version on every other machine.
         let path = path.strip_prefix(&stacks.project.root).unwrap_or(&path);
-        json!({"path": Path::new("..").join(path), "sha256_base64": digest, "architecture": architecture})
+        json!({
+            "path": Path::new("..").join(path), "sha256_base64": digest,
+            "architecture": architecture, "runtime": runtime, "handler": handler,
+        })
     };
     let (mut all_packages, mut all_roles) = (BTreeMap::new(), BTreeMap::new());
     for (function, lambda) in applied.iter().filter(|(function, _)| stacks.project.has(function)) {
-        let architecture = lambda.configuration.as_ref().and_then(|applied| applied.architectures.first());
-        all_packages.insert(function.clone(), package(function, &lambda.code_sha256, json!(architecture)));
+        let applied = lambda.configuration.as_ref();
+        let runs = [
+            json!(applied.and_then(|applied| applied.architectures.first())),
+            json!(applied.map(|applied| &applied.runtime)),
+            json!(applied.map(|applied| &applied.handler)),
+        ];
+        all_packages.insert(function.clone(), package(function, &lambda.code_sha256, runs));
         all_roles.insert(function.clone(), lambda.role_arn.clone());
     }
-    for Package { function, digest, architecture, .. } in packages {
-        all_packages.insert(function.clone(), package(function, &digest.base64, json!(architecture)));
+    for Package { function, digest, architecture, runtime, handler, .. } in packages {
+        let runs = [json!(architecture), json!(runtime), json!(handler)];
+        all_packages.insert(function.clone(), package(function, &digest.base64, runs));
     }
     all_roles.extend(roles.iter().map(|role| (role.function.clone(), role.arn(stacks))));
     let mut variables = stacks.variables();

@@ -7,7 +7,7 @@ use crate::error::{Hint, bail_hint};
 use crate::model::caller::Purpose;
 use crate::model::compiler::Compiler;
 use crate::model::elf::Architecture;
-use crate::model::function::Function;
+use crate::model::function::{self, Function, Source};
 use crate::model::junit;
 use crate::model::names;
 use crate::model::recipe;
@@ -88,12 +88,8 @@ struct Extra<T> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Lambda {
-    #[serde(default = "x86_64")]
+    #[serde(default)]
     architecture: Architecture,
-}
-
-fn x86_64() -> Architecture {
-    Architecture::X86_64
 }
 
 pub(super) fn cargo() -> OsString {
@@ -153,13 +149,8 @@ pub(crate) fn workspace(root: &Path) -> Result<Workspace> {
             let folder = package.folder()?.to_path_buf();
             let is_program = |target: &Target| target.kind.iter().any(|kind| kind == "bin");
             let programs = package.targets.iter().filter(|target| is_program(target)).map(|target| target.name.clone());
-            Some(Function {
-                name: package.name.clone(),
-                crates: crates(root, &folder, &folders),
-                folder,
-                architecture: lambda.architecture,
-                programs: programs.collect(),
-            })
+            let source = Source::Crate { programs: programs.collect(), crates: crates(root, &folder, &folders) };
+            Some(Function { name: package.name.clone(), folder, architecture: lambda.architecture, source })
         })
         .collect();
     functions.sort_by(|a, b| a.name.cmp(&b.name));
@@ -214,8 +205,14 @@ pub(crate) struct Compiled {
 
 /// Compiles a function. `folder` is for the builds of this checkout alone: cargo goes by names and times, and another
 /// checkout's function of the same name is another function.
-pub(crate) fn compile(root: &Path, folder: &Path, function: &Function, zig: &Zig) -> Result<Compiled> {
-    let (triple, program) = (function.architecture.target(), program(function)?);
+pub(crate) fn compile(
+    root: &Path,
+    folder: &Path,
+    function: &Function,
+    programs: &[String],
+    zig: &Zig,
+) -> Result<Compiled> {
+    let (triple, program) = (function.architecture.target(), program(function, programs)?);
     let sysroot = installed_target(root, triple)?;
     // Paths that a compiler writes into panics, debug info and `__FILE__`: the same in every checkout.
     let mapped = [(root.to_path_buf(), "/workspace"), (home()?, "/cargo"), (sysroot, "/rust")];
@@ -259,15 +256,14 @@ pub(crate) fn compile(root: &Path, folder: &Path, function: &Function, zig: &Zig
 }
 
 /// Whether a function can be compiled here.
-pub(crate) fn require_compiler(root: &Path, function: &Function) -> Result<()> {
-    program(function)?;
+pub(crate) fn require_compiler(root: &Path, function: &Function, programs: &[String]) -> Result<()> {
+    program(function, programs)?;
     installed_target(root, function.architecture.target()).map(drop)
 }
 
-fn program(function: &Function) -> Result<&str> {
+fn program<'a>(function: &Function, programs: &'a [String]) -> Result<&'a str> {
     let (name, folder) = (&function.name, function.folder.display());
-    function
-        .program()
+    function::program(name, programs)
         .with_context(|| format!("it is not clear which binary is function `{name}`"))
         .hint(format!("in `{folder}/Cargo.toml`: keep one binary, or call exactly one of them `{name}` or `bootstrap`"))
 }

@@ -38,6 +38,13 @@ fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
         .hint("check that there is free space and that the folder may be written to")
 }
 
+/// What a file holds, and whether it is a program.
+pub(crate) fn read(path: &Path) -> std::io::Result<(Vec<u8>, bool)> {
+    let contents = fs::read(path)?;
+    let is_program = fs::metadata(path)?.permissions().mode() & 0o100 != 0;
+    Ok((contents, is_program))
+}
+
 /// What a folder is, wherever it is moved to; a copy is another. `None` where there is none.
 pub(crate) fn identity(path: &Path) -> Option<(u64, u64)> {
     let meta = fs::metadata(path).ok()?;

@@ -9,6 +9,7 @@ pub(crate) mod files;
 pub(crate) mod git;
 pub(crate) mod http;
 pub(crate) mod local;
+pub(crate) mod node;
 pub(crate) mod parallel;
 pub(crate) mod pinned;
 pub(crate) mod process;

@@ -3,7 +3,7 @@
 
 use crate::common::fixture::{FUNCTIONS, PRODUCTION};
 use crate::common::report::of;
-use crate::common::{Checkout, path_without_terraform, run};
+use crate::common::{Checkout, path_without, run};
 use crate::terraform_download::{Releases, answer};
 use serde_json::json;
 use std::ffi::OsString;
@@ -46,7 +46,7 @@ impl Image {
         let path = |name: &str| folder.path().join(name);
         fs::create_dir(path("home")).expect("a folder");
         bare_python(&path("python"));
-        let folders = [path("python/bin")].into_iter().chain(path_without_terraform(folder.path()));
+        let folders = [path("python/bin")].into_iter().chain(path_without("terraform", folder.path()));
         let path = std::env::join_paths(folders).expect("a PATH");
         Self { checkout, path, folder }
     }

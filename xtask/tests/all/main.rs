@@ -18,6 +18,7 @@ mod machine;
 
 mod moves;
 mod new;
+mod node;
 mod packages;
 mod permissions;
 mod places;

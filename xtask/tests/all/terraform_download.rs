@@ -1,6 +1,6 @@
 //! Where PATH has no Terraform that fits, the pinned one is downloaded: only the true archive is ever installed.
 
-use crate::common::{Checkout, Ran, link_all_but_terraform, path_without_terraform, run};
+use crate::common::{Checkout, Ran, link_all_but, path_without, run};
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::fs;
@@ -66,12 +66,12 @@ impl Machine {
         let shared = fs::read_link(&tools).expect("the tools are shared");
         fs::remove_file(&tools).expect("the link can be removed");
         fs::create_dir(&tools).expect("a folder");
-        link_all_but_terraform(&shared, &tools);
+        link_all_but("terraform", &shared, &tools);
 
         let own = tempfile::tempdir().expect("a temporary folder");
         let first = own.path().join("bin");
         fs::create_dir(&first).expect("a folder");
-        let folders = [first].into_iter().chain(path_without_terraform(own.path()));
+        let folders = [first].into_iter().chain(path_without("terraform", own.path()));
         let path = std::env::join_paths(folders).expect("a PATH");
         Self { checkout, path, own }
     }

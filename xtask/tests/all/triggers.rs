@@ -1,6 +1,7 @@
 //! What calls a function: each trigger's scaffold passes the gates, and what it binds is production's alone.
 
 use crate::common::fixture::{LOCAL_ACCOUNT, PRODUCTION, PROJECT, REGION};
+use crate::common::judge::has_node;
 use crate::common::report::of;
 use crate::common::{Checkout, run, send, workspace};
 use serde_json::json;
@@ -38,6 +39,10 @@ fn every_gate_takes_each_of_them() {
         let clippy = format!("{}/src/main.rs", called(trigger));
         assert!(made.contains(&json!(clippy)), "{made:?}");
     }
+    let with_node = has_node("checked", "the functions that are written for it");
+    for trigger in TRIGGERS.iter().filter(|_| with_node) {
+        checkout.json(&["new", &format!("node-{trigger}"), "--kind", "node", "--trigger", trigger]);
+    }
     checkout.commit("A function for each trigger");
     let mut check = checkout.command(&["check"]);
     // What they depend on is compiled there already, as a rule.
@@ -45,6 +50,9 @@ fn every_gate_takes_each_of_them() {
     assert_eq!(ran.code, Some(0), "{ran}");
     for gate in ["format", "lint", "terraform", "test"] {
         assert!(ran.stderr.lines().any(|line| line.trim_start().starts_with(gate)), "{gate}: {ran}");
+    }
+    for trigger in TRIGGERS.iter().filter(|_| with_node) {
+        assert!(ran.stderr.contains(&format!("node-{trigger}, by npm: test")), "{ran}");
     }
 }
 

@@ -42,16 +42,23 @@ impl std::fmt::Display for Call {
     }
 }
 
+/// Whether this machine has Node. Where it has none, says so: nothing is done by halves without a word.
+pub(crate) fn has_node(done: &str, wanting: &str) -> bool {
+    let runs = |program: &str| Command::new(program).arg("--version").output().is_ok_and(|ran| ran.status.success());
+    let has = runs("node") && runs("npm");
+    if !has {
+        eprintln!("NOT {done}: `node` and `npm` are needed for {wanting}");
+    }
+    has
+}
+
 #[derive(Debug)]
 pub(crate) struct Judge(PathBuf);
 
 impl Judge {
     /// `None` where this machine has no Node: then it says so, and nothing is judged.
     pub(crate) fn find() -> Option<Self> {
-        let runs =
-            |program: &str| Command::new(program).arg("--version").output().is_ok_and(|ran| ran.status.success());
-        if !(runs("node") && runs("npm")) {
-            eprintln!("NOT judged: `node` and `npm` are needed for the simulator of IAM");
+        if !has_node("judged", "the simulator of IAM") {
             return None;
         }
         let tools = workspace().join("target/tools");

@@ -353,25 +353,26 @@ pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_path_buf()
 }
 
-/// The folders of PATH, without Terraform: where one has it, a folder of links to all else stands for it, in `own`.
-pub(crate) fn path_without_terraform(own: &Path) -> Vec<PathBuf> {
+/// The folders of PATH, without a program: where one has it, a folder of links to all else stands for it, in `own`.
+pub(crate) fn path_without(program: &str, own: &Path) -> Vec<PathBuf> {
     let folders = std::env::var_os("PATH").expect("a PATH");
     let stands = |(number, folder): (usize, PathBuf)| {
-        if !folder.join("terraform").exists() {
+        if !folder.join(program).exists() {
             return folder;
         }
         let without = own.join(number.to_string());
         fs::create_dir(&without).expect("a folder");
-        link_all_but_terraform(&folder, &without);
+        link_all_but(program, &folder, &without);
         without
     };
     std::env::split_paths(&folders).enumerate().map(stands).collect()
 }
 
-pub(crate) fn link_all_but_terraform(from: &Path, to: &Path) {
+/// Links to what a folder has, but for what begins with a program's name.
+pub(crate) fn link_all_but(program: &str, from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("an entry");
-        if !entry.file_name().to_string_lossy().starts_with("terraform") {
+        if !entry.file_name().to_string_lossy().starts_with(program) {
             symlink(entry.path(), to.join(entry.file_name())).expect("a link");
         }
     }
