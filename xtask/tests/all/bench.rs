@@ -72,7 +72,7 @@ fn beside_a_script() {
         let mut script = Command::new(workspace().join("xtask/tests/bench/deploy.sh"));
         script.args([&*function, PRODUCTION]).current_dir(checkout.path("")).env_remove("CARGO_TARGET_DIR");
         script.env("PLUGINS", checkout.path("target/terraform/local/providers"));
-        script.env("AWS_ENDPOINT_URL", &endpoint).env("AWS_REGION", "us-east-1");
+        script.env("AWS_ENDPOINT_URL", &endpoint).env("AWS_REGION", "us-east-1").env("AWS_DEFAULT_REGION", "us-east-1");
         script.env("AWS_ACCESS_KEY_ID", &account).env("AWS_SECRET_ACCESS_KEY", "local");
         let ran = run(&mut script);
         assert_eq!(ran.code, Some(0), "{ran}");
