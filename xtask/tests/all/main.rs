@@ -25,6 +25,7 @@ mod places;
 mod policies;
 mod production;
 mod prune;
+mod removing;
 mod sample;
 mod settings;
 mod sweep;
