@@ -99,6 +99,13 @@ variable "roles" {
   }
 }
 
+variable "data" {
+  description = "What the tables, queues and buckets of `data/` are called: its outputs, as they were applied last."
+  type        = any
+  nullable    = false
+  default     = {}
+}
+
 variable "inputs_digest" {
   description = <<-EOT
     Digest of everything that went into this run. It is kept in the state, which tells the state of this run from that

@@ -7,7 +7,8 @@ use lambda_http::RequestExt;
 use tracing::{Instrument, Subscriber, info, info_span, level_filters::LevelFilter};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Starts logging to stdout. `level` is the one set in the function's logging configuration; without it, `info`.
+/// Starts logging to stdout. `level` is `RUST_LOG`, or the one set in the function's logging configuration; without either,
+/// `info`.
 pub(crate) fn init(level: Option<&str>) {
     // Only a second call can fail, and then logging is up already.
     let _ = tracing::subscriber::set_global_default(subscriber(parse(level), io::stdout));

@@ -18,7 +18,8 @@ use crate::status::Identity;
 // One request at a time is all a Lambda environment gets; more threads would only cost start-up time.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    logs::init(env::var("AWS_LAMBDA_LOG_LEVEL").ok().as_deref());
+    let level = env::var("RUST_LOG").or_else(|_| env::var("AWS_LAMBDA_LOG_LEVEL"));
+    logs::init(level.ok().as_deref());
     let app = router::router(Identity::new(
         env::var("AWS_LAMBDA_FUNCTION_NAME").ok(),
         env::var("AWS_LAMBDA_FUNCTION_VERSION").ok(),

@@ -68,11 +68,11 @@ data "aws_iam_policy_document" "publish" {
 
   # Not `bootstrap.tfstate`: that is an administrator's.
   statement {
-    sid     = "KeepStatesOfFunctions"
+    sid     = "KeepStatesOfFunctionsAndData"
     actions = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
-    resources = [
-      for key in ["functions.tfstate", "functions.tfstate.tflock", "functions.applied", "roles/*"] : "${local.bucket}/${key}"
-    ]
+    resources = concat(["${local.bucket}/roles/*"], flatten([
+      for state in ["data", "functions"] : [for end in ["tfstate", "tfstate.tflock", "applied"] : "${local.bucket}/${state}.${end}"]
+    ]))
   }
 }
 

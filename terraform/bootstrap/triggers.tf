@@ -1,8 +1,7 @@
 # What else than an HTTP API calls functions, under the names that `cargo xtask new NAME --trigger T` gives it. What comes
-# before a gate reads it, to find drift; what comes behind keeps it. A queue, bucket, table or topic is an administrator's
-# to delete: what it holds would be gone.
+# before a gate reads it, to find drift; what comes behind keeps it. A topic is an administrator's to delete, as is what
+# holds data (`data.tf`).
 locals {
-  sqs = "arn:${local.partition}:sqs:${local.account}"
   sns = "arn:${local.partition}:sns:${local.account}"
 
   # A function, and what calls it.
@@ -19,15 +18,10 @@ locals {
 
   arns_of_function = ["${local.lambda}:NAME", "${local.lambda}:NAME:*"]
 
-  queue = {
-    read = ["sqs:GetQueueAttributes", "sqs:ListQueueTags"]
-    keep = ["sqs:CreateQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:UntagQueue"]
-  }
-
   # For which triggers, on what (`NAME` is the function's), and where `limit` says so for these functions alone.
   kinds = {
-    Queues      = merge(local.queue, { of = ["sqs"], on = ["${local.sqs}:NAME"] })
-    DeadLetters = merge(local.queue, { of = concat(["dynamodb", "sqs"], keys(local.services)), on = ["${local.sqs}:NAME-dead-letters"] })
+    Queues      = merge(local.of_queue, { of = ["sqs"], on = ["${local.sqs}:NAME"] })
+    DeadLetters = merge(local.of_queue, { of = concat(["dynamodb", "sqs"], keys(local.services)), on = ["${local.sqs}:NAME-dead-letters"] })
     Failures = {
       of   = keys(local.services)
       on   = local.arns_of_function
@@ -71,53 +65,8 @@ locals {
       keep  = ["events:PutTargets"]
       limit = { "ForAllValues:ArnLike" = "events:TargetArn" }
     }
-    Buckets = {
-      of = ["s3"]
-      on = ["arn:${local.partition}:s3:::NAME-${var.account_id}-${var.region}"]
-      read = [
-        "s3:GetAccelerateConfiguration",
-        "s3:GetBucketAcl",
-        "s3:GetBucketCORS",
-        "s3:GetBucketLocation",
-        "s3:GetBucketLogging",
-        "s3:GetBucketNotification",
-        "s3:GetBucketObjectLockConfiguration",
-        "s3:GetBucketPolicy",
-        "s3:GetBucketPublicAccessBlock",
-        "s3:GetBucketRequestPayment",
-        "s3:GetBucketTagging",
-        "s3:GetBucketVersioning",
-        "s3:GetBucketWebsite",
-        "s3:GetEncryptionConfiguration",
-        "s3:GetLifecycleConfiguration",
-        "s3:GetReplicationConfiguration",
-        "s3:ListBucket",
-      ]
-      keep = [
-        "s3:CreateBucket",
-        "s3:PutBucketNotification",
-        "s3:PutBucketPublicAccessBlock",
-        "s3:PutBucketTagging",
-        "s3:PutBucketVersioning",
-      ]
-    }
-    Tables = {
-      of = ["dynamodb"]
-      on = ["arn:${local.partition}:dynamodb:${local.account}:table/NAME-items"]
-      read = [
-        "dynamodb:DescribeContinuousBackups",
-        "dynamodb:DescribeTable",
-        "dynamodb:DescribeTimeToLive",
-        "dynamodb:ListTagsOfResource",
-      ]
-      keep = [
-        "dynamodb:CreateTable",
-        "dynamodb:TagResource",
-        "dynamodb:UntagResource",
-        "dynamodb:UpdateContinuousBackups",
-        "dynamodb:UpdateTable",
-      ]
-    }
+    Buckets = merge(local.of_bucket, { of = ["s3"], on = ["arn:${local.partition}:s3:::NAME-${var.account_id}-${var.region}"] })
+    Tables  = merge(local.of_table, { of = ["dynamodb"], on = ["${local.dynamodb}:table/NAME-items"] })
     # A subscription's name begins with its topic's.
     Topics = {
       of = ["sns"]

@@ -92,6 +92,41 @@ variable "triggers" {
   }
 }
 
+variable "data" {
+  description = "What the pipeline may make of `terraform/data/`: `tables`, `queues` and `buckets`, each by what follows the project in its name."
+  type = object({
+    tables  = optional(list(string), [])
+    queues  = optional(list(string), [])
+    buckets = optional(list(string), [])
+  })
+  nullable = false
+
+  validation {
+    condition = alltrue([
+      for name in concat(var.data.tables, var.data.queues, var.data.buckets) : can(regex("^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$", name))
+    ])
+    error_message = "A name in `data` must be 1 to 32 lowercase letters, digits and hyphens, and begin and end with no hyphen."
+  }
+
+  validation {
+    condition = alltrue([
+      for name in var.data.buckets : length("${var.project}-${name}-${var.account_id}-${var.region}") <= 63
+    ])
+    error_message = "A bucket's whole name, `PROJECT-NAME-ACCOUNT-REGION`, may have 63 characters at most."
+  }
+
+  validation {
+    condition     = !contains([for name in var.data.buckets : "${var.project}-${name}-${var.account_id}-${var.region}"], var.state_bucket)
+    error_message = "The bucket `terraform` holds Terraform's states: give yours another name."
+  }
+
+  # They share one policy.
+  validation {
+    condition     = length(concat(var.data.tables, var.data.queues, var.data.buckets)) <= 30
+    error_message = "More than 30 names do not fit into a policy: write one for the others, as `data.tf` does."
+  }
+}
+
 variable "deploy_role" {
   description = "Name of the role that CircleCI assumes; where there is a gate, `-publish` or `-release` follows it."
   type        = string

@@ -42,7 +42,7 @@ def requested(name):
         if caller.username and parts.hostname == caller.hostname:
             pair = f"{unquote(caller.username)}:{unquote(caller.password or '')}"
             request.add_unredirected_header("Authorization", "Basic " + b64encode(pair.encode()).decode())
-        with opener.open(request, timeout=60) as answer:
+        with opener.open(request, timeout=float(os.environ.get("PIP_TIMEOUT") or 60)) as answer:
             return answer.geturl(), answer.read()
 
     page, text = get(index.rstrip("/") + "/pip/")

@@ -63,7 +63,7 @@ pub(crate) enum Command {
     Build(Build),
     /// Show what Terraform would change; exit 1 if that is anything, with --refresh
     Plan(Refresh),
-    /// Publish a version with Terraform and write terraform/output.json
+    /// Publish a version with Terraform, on production's branch after its data, and write terraform/output.json
     Apply(Apply),
     /// Write terraform/output.json from Terraform's state, and show it
     Output,

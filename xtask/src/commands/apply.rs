@@ -3,12 +3,15 @@
 use super::Steps;
 use crate::cli::{self, Global};
 use crate::environment::Environment;
+use crate::error::Hint;
 use crate::model::duty::Duty;
 use crate::project::Project;
 use crate::release::build::build;
+use crate::release::plan::Plan;
 use crate::release::source::Source;
 use crate::stacks::Stacks;
 use crate::stacks::bootstrap::Bootstrap;
+use crate::stacks::data::{self, Data};
 use crate::stacks::functions::{self, Functions};
 use crate::stacks::lambdas::Lambdas;
 use anyhow::Result;
@@ -39,7 +42,7 @@ impl fmt::Display for Report {
 
 pub(crate) fn run(global: &Global, options: &cli::Apply) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    Source::read(global, &project, cli::Alias::default())?;
+    let source = Source::read(global, &project, cli::Alias::default())?;
     let environment = Environment::open(&global.env, &project, Duty::Publish)?;
     let stacks = Stacks::new(&project, &environment)?.allowing(&options.destroy.allow_destroy);
     let bootstrap = Bootstrap::new(&stacks)?;
@@ -47,8 +50,17 @@ pub(crate) fn run(global: &Global, options: &cli::Apply) -> Result<ExitCode> {
     let unprepared = if dry_run { bootstrap.due()? } else { bootstrap.ensure()? };
     let before = functions::held(&stacks)?;
     let packages = build(&project, functions::to_build(&project, &before)?.into_iter())?;
-    let functions = Functions::observe(&stacks, &packages, before, options.refresh.refresh)?;
-    let publish = Steps(unprepared.into_iter().chain(functions.due()).collect());
+    let (held, refresh) = (data::held(&stacks)?, options.refresh.refresh);
+    let data = Data::observe(&stacks, held.as_ref(), source.release.production, refresh)?;
+    if data.due().is_some() {
+        Plan::require_newest(&stacks.aws, &source, &project).hint(
+            "pull the newer commit; where this one's data are to replace its, run `cargo xtask deploy --allow-older`",
+        )?;
+    }
+    let known = if dry_run { data.foresee()? } else { data.apply()? };
+    let functions = Functions::observe(&stacks, &packages, &known, before, refresh)?;
+    let publish = unprepared.into_iter().chain(data.due().cloned()).chain(functions.due());
+    let publish = Steps(publish.collect());
     let lambdas = if dry_run { None } else { Some(functions.apply()?.lambdas) };
     super::show(global, &Report { dry_run, publish, lambdas })
 }

@@ -16,6 +16,7 @@ use crate::release::proof::prove;
 use crate::release::source::Source;
 use crate::release::swap::execute;
 use crate::stacks::bootstrap::Bootstrap;
+use crate::stacks::data::{self, Data};
 use crate::stacks::functions::{self, Functions};
 use crate::stacks::gateway::{self, Gateway};
 use crate::stacks::lambdas::lambda;
@@ -51,7 +52,7 @@ pub(crate) fn run(global: &Global, options: &Deploy) -> Result<ExitCode> {
         (prepared.join(), packages)
     });
     let mut packages = packages?;
-    let Prepared { environment, bootstrap, before, gateway } =
+    let Prepared { environment, bootstrap, before, data, gateway } =
         prepared.map_err(|_| anyhow!("the thread that prepares the environment panicked"))??;
     let aws = environment.aws()?;
     let others = functions::to_build(&project, &before)?.into_iter();
@@ -67,8 +68,15 @@ pub(crate) fn run(global: &Global, options: &Deploy) -> Result<ExitCode> {
         let package_sha256 = package.map(|package| package.digest.hex.clone()).unwrap_or_default();
         Foreseen { package_sha256, moved, preview }
     };
-    let functions = Functions::observe(&stacks, &packages, before, refresh)?;
-    let publish = Steps(bootstrap.into_iter().chain(functions.due()).collect());
+    let data = Data::observe(&stacks, data.as_ref(), production, refresh)?;
+    if data.due().is_some() {
+        Plan::require_newest(&aws, &source, &project)?;
+    }
+    // The functions are told what it is called.
+    let known = if dry_run { data.foresee()? } else { data.apply()? };
+    let functions = Functions::observe(&stacks, &packages, &known, before, refresh)?;
+    let publish = bootstrap.into_iter().chain(data.due().cloned()).chain(functions.due());
+    let publish = Steps(publish.collect());
 
     if dry_run {
         let release = foresee(&project, &aws, &source, &functions)?.into_iter().map(foreseen).collect();
@@ -134,6 +142,8 @@ struct Prepared {
     /// What was done to prepare it, or is to be done.
     bootstrap: Option<Due>,
     before: Held,
+    /// `None` where the checkout describes no data.
+    data: Option<Held>,
     /// Production's only.
     gateway: Option<Held>,
 }
@@ -146,11 +156,13 @@ fn prepare(project: &Project, known: Option<Environment>, production: bool, dry_
     let stacks = Stacks::new(project, &environment)?;
     let bootstrap = Bootstrap::new(&stacks)?;
     let bootstrap = if dry_run { bootstrap.due()? } else { bootstrap.ensure()? };
-    let (gateway, before) = std::thread::scope(|scope| {
+    let (gateway, data, before) = std::thread::scope(|scope| {
         let gateway = production.then(|| scope.spawn(|| gateway::held(&stacks)));
+        let data = scope.spawn(|| data::held(&stacks));
         let before = functions::held(&stacks);
-        (gateway.map(std::thread::ScopedJoinHandle::join), before)
+        (gateway.map(std::thread::ScopedJoinHandle::join), data.join(), before)
     });
     let gateway = gateway.transpose().map_err(|_| anyhow!("the thread that reads the gateway's state panicked"))?;
-    Ok(Prepared { bootstrap, before: before?, gateway: gateway.transpose()?, environment })
+    let data = data.map_err(|_| anyhow!("the thread that reads the data's state panicked"))?;
+    Ok(Prepared { bootstrap, before: before?, data: data?, gateway: gateway.transpose()?, environment })
 }

@@ -1,5 +1,7 @@
 //! `doctor`: all that a deploy needs of this machine, looked at at once; installs nothing.
 
+mod downloads;
+
 use crate::cli::Global;
 use crate::environment::{self, Environment, LOCAL};
 use crate::error::{bail_hint, hint_of, with_hint};
@@ -51,6 +53,7 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode> {
         finding("provider", terraform::provider_source(&target)),
         finding("environment", settings(global, &root)),
     ];
+    findings.extend(downloads::reached(&root).into_iter().map(|found| finding("download", found)));
     // A workspace that cannot be read is a finding of the compiler's.
     let project = Project::open(&[]).ok();
     let needs_node = project

@@ -43,15 +43,17 @@ pub(crate) fn run(global: &Global, options: &Logs) -> Result<ExitCode> {
             Some(version) => vec![version],
             None => behind(&aws, &function.name, &alias)?,
         };
-        for event in aws.log_events(&function.name, from)? {
-            if seen.insert(event.id.clone(), event.time).is_some() {
-                continue;
+        let mut latest = from;
+        aws.log_events(&function.name, from, |page| {
+            for event in page.into_iter().filter(|event| seen.insert(event.id.clone(), event.time).is_none()) {
+                latest = latest.max(event.time - LATE);
+                if let Some(line) = reader.line(event, &versions) {
+                    ui::result(&if global.json { serde_json::to_string(&line)? } else { shown(&line) })?;
+                }
             }
-            from = from.max(event.time - LATE);
-            if let Some(line) = reader.line(event, &versions) {
-                ui::result(&if global.json { serde_json::to_string(&line)? } else { shown(&line) })?;
-            }
-        }
+            Ok(())
+        })?;
+        from = latest;
         seen.retain(|_, time| *time >= from);
         if !options.follow {
             return Ok(ExitCode::SUCCESS);

@@ -5,7 +5,9 @@ use crate::environment::Environment;
 use crate::model::duty::Duty;
 use crate::project::Project;
 use crate::release::build::build;
+use crate::release::source::branch;
 use crate::stacks::bootstrap::Bootstrap;
+use crate::stacks::data::{self, Data};
 use crate::stacks::functions::{self, Functions};
 use crate::stacks::{Plan, Stacks, gateway};
 use anyhow::Result;
@@ -19,12 +21,19 @@ pub(crate) fn run(global: &Global, Refresh { refresh }: Refresh) -> Result<ExitC
     Bootstrap::new(&stacks)?.due()?;
     let before = functions::held(&stacks)?;
     let packages = build(&project, functions::to_build(&project, &before)?.into_iter())?;
-    let functions = Functions::observe(&stacks, &packages, before, refresh)?;
-    if functions.is_current() {
+    // Any other branch leaves the data as they are.
+    let production = branch(global, &project.root).is_ok_and(|branch| branch == project.names.production);
+    let data = Data::observe(&stacks, data::held(&stacks)?.as_ref(), production, refresh)?;
+    let (data, known) = data.plan()?;
+    let functions = Functions::observe(&stacks, &packages, &known, before, refresh)?;
+    if data.is_none() && functions.is_current() {
         let plan = "nothing has changed since the last apply".to_owned();
         return super::show(global, &Plan { changes: false, plan });
     }
-    let (mut plans, mut by_hand) = (vec![functions.plan()?], Vec::new());
+    let (mut plans, mut by_hand) = (Vec::from_iter(data), Vec::new());
+    if !functions.is_current() {
+        plans.push(functions.plan()?);
+    }
     if refresh {
         by_hand = functions.by_hand()?;
         // The drift check looks at every stack that exists, not only at what a deploy would change.

@@ -12,6 +12,7 @@ use crate::model::version::Version;
 use crate::project::Project;
 use crate::release::published::read_lambdas;
 use crate::stacks::compare::{applied, by_hand};
+use crate::stacks::data;
 use crate::stacks::gateway::{self, Api};
 use crate::tools::aws::{Aws, FunctionUrl, Published, Storage};
 use crate::tools::git::Git;
@@ -29,6 +30,9 @@ struct Report {
     environment: String,
     /// Production's gateway, which anybody may call; null where there is none, or its state cannot be read.
     gateway: Option<Api>,
+    /// What tables, queues and buckets of the environment's own are called, as the functions are told; empty where there are
+    /// none, or their state cannot be read.
+    data: data::Outputs,
     functions: Vec<FunctionStatus>,
     /// A sentence for each alias whose functions are not at one release.
     mixed: Vec<String>,
@@ -101,6 +105,7 @@ fn observe(project: &Project, environment: &Environment, aws: &Aws) -> Result<Re
     });
     // Who may not read the state sees what there is all the same.
     let gateway = gateway::known(environment, aws).unwrap_or_default();
+    let data = data::known(environment, aws).unwrap_or_default();
     let drifted = applied(environment, aws).and_then(|lambdas| by_hand(aws, &lambdas)).unwrap_or_default();
     // What is live can be told without a repository.
     let git = Git::open(&project.root).ok();
@@ -117,7 +122,7 @@ fn observe(project: &Project, environment: &Environment, aws: &Aws) -> Result<Re
     let published = published.map(|published| (published.last_modified.as_str(), published.code_size));
     let storage_days_left = days_left_of(published, storage);
     let mixed = mixed(&functions);
-    Ok(Report { environment: environment.name.clone(), gateway, functions, mixed, storage, storage_days_left })
+    Ok(Report { environment: environment.name.clone(), gateway, data, functions, mixed, storage, storage_days_left })
 }
 
 /// The aliases whose functions are at several releases: after `--function`, after a run that did not get to its end, or

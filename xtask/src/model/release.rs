@@ -261,6 +261,20 @@ pub(crate) fn base<'a>(members: impl Iterator<Item = &'a Member>) -> i64 {
     live.max().unwrap_or(0)
 }
 
+/// Whether a release of this source may follow what is live, whichever versions it will have.
+pub(crate) fn may_follow_all(
+    members: Vec<Member>,
+    release: &Release,
+    relation: &dyn Fn(&str) -> Relation,
+) -> Result<(), Refused> {
+    let refusal = |member: Member| {
+        let record = Record::of(member.alias.as_ref()?)?;
+        Some((member, may_follow(&record, release, relation).err()?))
+    };
+    let refused: Vec<_> = members.into_iter().filter_map(refusal).collect();
+    if refused.is_empty() { Ok(()) } else { Err(Refused(refused)) }
+}
+
 /// Whether git and the record let the release come after what is there.
 fn may_follow(old: &Record, release: &Release, relation: &dyn Fn(&str) -> Relation) -> Result<(), Refusal> {
     if !old.is_of(&release.branch) {

@@ -5,7 +5,7 @@ use super::trigger::Triggers;
 use super::version::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How a value begins that is still to be filled in.
 const PLACEHOLDER: &str = "REPLACE";
@@ -32,6 +32,9 @@ pub(crate) struct Settings {
     /// What the pipeline may let call functions besides an HTTP API: trigger to functions.
     #[serde(default)]
     pub(crate) triggers: Triggers,
+    /// What the pipeline may make of the data.
+    #[serde(default)]
+    pub(crate) data: Data,
     /// Who may assume the roles of the pipeline.
     pub(crate) circleci: CircleCi,
     #[serde(default)]
@@ -58,6 +61,22 @@ pub(crate) enum PreviewUrl {
     Iam,
     /// Anybody
     Public,
+}
+
+/// What the pipeline may make and change of `terraform/data/`: of each kind what follows the project in the names.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Data {
+    pub(crate) tables: BTreeSet<String>,
+    pub(crate) queues: BTreeSet<String>,
+    pub(crate) buckets: BTreeSet<String>,
+}
+
+impl Data {
+    /// Whether nothing is named.
+    pub(crate) fn is_empty(&self) -> bool {
+        [&self.tables, &self.queues, &self.buckets].into_iter().all(BTreeSet::is_empty)
+    }
 }
 
 /// What an environment says of a function.

@@ -2,7 +2,7 @@
 
 /// What it is made of and what its tests build on, below the root. Of Terraform only what is shipped: the files of
 /// functions and of environments are the user's, as are the routes of the gateway.
-const TOOL: [&str; 14] = [
+const TOOL: [&str; 17] = [
     "xtask/",
     // What the tool is built of, and what its tests hold to the rules.
     "Cargo.lock",
@@ -12,6 +12,9 @@ const TOOL: [&str; 14] = [
     "terraform/bootstrap/",
     "terraform/modules/",
     "terraform/role/",
+    "terraform/data/providers.tf",
+    "terraform/data/terraform.tf",
+    "terraform/data/variables.tf",
     "terraform/gateway/providers.tf",
     "terraform/gateway/stage.tf",
     "terraform/gateway/variables.tf",
@@ -46,6 +49,7 @@ mod tests {
             "terraform/orders.tf",
             "terraform/outputs.tf",
             "terraform/environments/dev.tfvars.json",
+            "terraform/data/orders.tf",
             "terraform/gateway/orders.tf",
             "orders/Cargo.toml",
             "xtask.md",

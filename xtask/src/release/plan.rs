@@ -85,6 +85,16 @@ impl Plan {
         Ok(Self::decided(aws, source, versions, next)?.foresee())
     }
 
+    /// Refuses a source that is older than what is live, before anything of it is applied.
+    pub(crate) fn require_newest(aws: &Aws, source: &Source, project: &Project) -> Result<()> {
+        let (alias, branch) = (source.alias().to_string(), source.release.branch.clone());
+        let names = |function: &Function| (function.name.clone(), function.name.clone());
+        let targets = Targets { branch, alias, functions: project.functions.iter().map(names).collect() };
+        let members = targets.observe(aws)?;
+        release::may_follow_all(members, &source.release, &|recorded| source.relation(recorded))
+            .map_err(|refused| refusal(&targets.alias, &refused))
+    }
+
     pub(super) fn decided(
         aws: &Aws,
         source: &Source,

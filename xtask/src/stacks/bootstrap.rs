@@ -110,7 +110,7 @@ impl<'a> Bootstrap<'a> {
     pub(crate) fn plan(&self) -> Result<(Preparation, String)> {
         let bucket = self.stacks.environment.bucket();
         if self.stacks.environment.aws()?.has_bucket(&bucket)? {
-            let Foreseen { changes, text, .. } = self.stack.state.plan(&self.stack.variables)?;
+            let Foreseen { changes, text, .. } = self.stack.foresee()?;
             return Ok((self.preparation(false, Some(changes)), text));
         }
         let text = format!("make bucket `{bucket}`, then all that `{FOLDER}` describes");
@@ -171,6 +171,7 @@ fn stack<'a>(stacks: &'a Stacks<'_>) -> Result<Stack<'a>> {
     variables["preview_url"] = json!(settings.preview_url);
     stacks.require_functions("triggers", settings.triggers.values().flatten())?;
     variables["triggers"] = json!(settings.triggers);
+    variables["data"] = json!(settings.data);
     variables["circleci"] = json!(settings.circleci);
     let issuer = format!("oidc.circleci.com/org/{}", settings.circleci.organization_id);
     let mut stack = Stack::new(stacks, "bootstrap", stacks.state(FOLDER, "bootstrap"), variables, &[])?;
@@ -190,6 +191,10 @@ fn stack<'a>(stacks: &'a Stacks<'_>) -> Result<Stack<'a>> {
             (format!("aws_iam_policy.{kind}[\"{key}\"]"), arn)
         })
     });
+    let keepers = duties.iter().filter(|(duty, _)| *duty != "release" && !settings.data.is_empty());
+    let of_data = keepers.map(|(duty, _)| {
+        (format!("aws_iam_policy.data[\"{duty}\"]"), stacks.iam(&format!("policy/{project}/{base}-data-{duty}")))
+    });
     let roles = duties.iter().map(|(duty, role)| (format!("aws_iam_role.deploy[\"{duty}\"]"), role.clone()));
     // AWS may have made it; an emulated one has none.
     let of_gateway = environment.endpoint().is_none().then(|| {
@@ -201,5 +206,5 @@ fn stack<'a>(stacks: &'a Stacks<'_>) -> Result<Stack<'a>> {
         ("aws_iam_policy.boundary".to_owned(), stacks.boundary()),
         ("aws_iam_openid_connect_provider.circleci".to_owned(), provider),
     ];
-    Ok(stack.adopting(first.into_iter().chain(of_gateway).chain(roles).chain(policies)))
+    Ok(stack.adopting(first.into_iter().chain(of_gateway).chain(roles).chain(policies).chain(of_data)))
 }

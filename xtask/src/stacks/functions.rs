@@ -1,9 +1,10 @@
 //! The functions: what publishes their versions, with the roles that these run with.
 
 use super::compare::{Wrong, by_hand, compare};
+use super::data::Outputs;
 use super::lambdas::{Lambda, Lambdas, lambda};
 use super::role::Role;
-use super::{Due, Held, Plan, Stack, Stacks, Why};
+use super::{Due, Foreseen, Held, Plan, Stack, Stacks, Why};
 use crate::error::bail_hint;
 use crate::model::content::Content;
 use crate::model::function::Function;
@@ -23,7 +24,7 @@ use std::path::Path;
 
 const FOLDER: &str = "terraform";
 /// The stacks that lie in its folder, and what is written there after an apply.
-const OTHERS: [&str; 4] = ["bootstrap", "gateway", "role", "output.json"];
+const OTHERS: [&str; 5] = ["bootstrap", "data", "gateway", "role", "output.json"];
 
 /// The functions as they are and as they shall be.
 #[derive(Debug)]
@@ -86,17 +87,18 @@ pub(crate) fn to_build<'p>(project: &'p Project, before: &Held) -> Result<Vec<&'
 }
 
 impl<'a> Functions<'a> {
-    /// Compares what the state holds with the packages.
+    /// Compares what the state holds with the packages; `data` is what they are told of the data.
     pub(crate) fn observe(
         stacks: &'a Stacks<'a>,
         packages: &'a [Package],
+        data: &Outputs,
         before: Held,
         refresh: bool,
     ) -> Result<Self> {
         let lambdas: Lambdas = before.output("lambdas")?.unwrap_or_default();
         let built = stacks.project.functions.iter().filter(|function| is_built(packages, &function.name));
         let roles = built.map(Role::of).collect::<Result<Vec<_>>>()?;
-        let stack = stack(stacks, packages, &roles, &lambdas)?;
+        let stack = stack(stacks, packages, &roles, data, &lambdas)?;
         let mut functions = Self { stacks, stack, roles, packages, due: None, before, lambdas };
         if !refresh && functions.take_earlier()? {
             return Ok(functions);
@@ -119,7 +121,8 @@ impl<'a> Functions<'a> {
             return Ok(false);
         }
         // What else this root holds has no versions: it is as the other branch has left it.
-        if self.changed()?.contains(&None) {
+        let foreseen = events::quietly("plan", || self.stack.foresee())?;
+        if self.changed(foreseen).contains(&None) {
             return Ok(false);
         }
         (self.before, self.lambdas) = (earlier, lambdas);
@@ -149,22 +152,26 @@ impl<'a> Functions<'a> {
 
     /// The functions that an apply would publish a version of: what Terraform would make or change, and what is something
     /// else than was applied, for which Terraform has no eye.
+    ///
+    /// # Errors
+    /// Among others those of an apply: it would destroy what was not named.
     pub(crate) fn foresee(&self) -> Result<BTreeSet<String>> {
         if self.is_current() {
             return Ok(BTreeSet::new());
         }
         let wrong = self.wrong(&self.lambdas, true)?.into_iter().map(|wrong| wrong.function);
-        Ok(self.changed()?.into_iter().flatten().chain(wrong).collect())
+        let foreseen = events::quietly("plan", || self.stack.foresee())?;
+        foreseen.spare(&self.stack.destroyable)?;
+        Ok(self.changed(foreseen).into_iter().flatten().chain(wrong).collect())
     }
 
-    /// What Terraform would change: the function for each change that is one's, and `None` for any other.
-    fn changed(&self) -> Result<Vec<Option<String>>> {
-        let changes = events::quietly("plan", || self.stack.state.plan(&self.stack.variables))?.changes;
+    /// The function for each change that is one's, and `None` for any other.
+    fn changed(&self, foreseen: Foreseen) -> Vec<Option<String>> {
         let of = |change: Change| {
             let functions = &self.stacks.project.functions;
             Some(functions.iter().find(|function| in_state(function).0 == change.address)?.name.clone())
         };
-        Ok(changes.into_iter().map(of).collect())
+        foreseen.changes.into_iter().map(of).collect()
     }
 
     /// What a function's next version will have, as far as it is known before it is published.
@@ -330,7 +337,13 @@ impl<'a> Functions<'a> {
 }
 
 /// Of what was not built all stays as it was applied: the same code and role are no change.
-fn stack<'a>(stacks: &'a Stacks<'_>, packages: &[Package], roles: &[Role], applied: &Lambdas) -> Result<Stack<'a>> {
+fn stack<'a>(
+    stacks: &'a Stacks<'_>,
+    packages: &[Package],
+    roles: &[Role],
+    data: &Outputs,
+    applied: &Lambdas,
+) -> Result<Stack<'a>> {
     let package = |function: &str, digest: &str, [architecture, runtime, handler]: [Value; 3]| {
         let path = stacks.project.package(function);
         // Relative, as a changed path alone would publish a version on every other machine.
@@ -360,6 +373,9 @@ fn stack<'a>(stacks: &'a Stacks<'_>, packages: &[Package], roles: &[Role], appli
     variables["roles"] = json!(all_roles);
     variables["packages"] = json!(all_packages);
     variables["settings"] = json!(settings(stacks)?);
+    if !data.is_empty() {
+        variables["data"] = json!(data);
+    }
     let adoptable = stacks.project.functions.iter().flat_map(|function| {
         let (name, module) = (&function.name, function.module());
         [in_state(function), (format!("module.{module}.aws_cloudwatch_log_group.this"), format!("/aws/lambda/{name}"))]

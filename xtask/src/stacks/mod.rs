@@ -3,6 +3,7 @@
 
 pub(crate) mod bootstrap;
 pub(crate) mod compare;
+pub(crate) mod data;
 pub(crate) mod functions;
 pub(crate) mod gateway;
 mod held;
@@ -100,6 +101,12 @@ pub(crate) struct Plan {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.plan.fmt(f)
+    }
+}
+
+impl From<Foreseen> for Plan {
+    fn from(Foreseen { differs, text, .. }: Foreseen) -> Self {
+        Self { changes: differs, plan: text }
     }
 }
 
@@ -214,8 +221,12 @@ impl<'a> Stack<'a> {
     }
 
     pub(crate) fn plan(&self) -> Result<Plan> {
-        let Foreseen { differs, text, .. } = self.state.plan(&self.variables)?;
-        Ok(Plan { changes: differs, plan: text })
+        self.foresee().map(Plan::from)
+    }
+
+    /// What an apply would do.
+    fn foresee(&self) -> Result<Foreseen> {
+        self.state.plan(&self.variables)
     }
 
     /// Applies it, and gives what this very apply left, also where others apply at the same time.

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Amazon Linux 2023's glibc; zig links against exactly its symbols.
 const GLIBC: &str = "2.34";
@@ -108,6 +109,31 @@ fn rustc() -> OsString {
 pub(crate) fn compiler(root: &Path, pin: Option<&str>) -> Result<Compiler> {
     let said = Tool::new(Purpose::Package, rustc()).args(["--version"]).ask(root)?;
     Ok(Compiler::new(&String::from_utf8_lossy(&said), pin))
+}
+
+/// Whether every crate is here that the lock file names for this machine.
+pub(crate) fn has_crates(root: &Path) -> bool {
+    let all = ["tree", "--workspace", "--offline", "--locked", "--quiet", "--depth", "0"];
+    Tool::new(Purpose::Host, cargo()).args(all).ask(root).is_ok()
+}
+
+/// Whether the registry that cargo is configured for has a crate that the lock file names, asked with as much patience.
+pub(crate) fn reach(root: &Path, patience: Duration) -> Result<()> {
+    let lock = std::fs::read_to_string(root.join("Cargo.lock")).context("cannot read `Cargo.lock`")?;
+    let Some(crate_name) = lock.split("[[package]]").filter(|package| package.contains("\nsource = ")).find_map(named)
+    else {
+        return Ok(());
+    };
+    let tool = Tool::new(Purpose::Host, cargo()).args(["info", "--quiet", crate_name]);
+    let tool = tool.env("CARGO_NET_RETRY", "0").env("CARGO_HTTP_TIMEOUT", patience.as_secs().to_string());
+    tool.ask(root)
+        .map(drop)
+        .hint("check the network and what `.cargo/config.toml` here and in your home says of registries")
+}
+
+/// The name of a package in a lock file.
+fn named(package: &str) -> Option<&str> {
+    package.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
 }
 
 /// Reads the workspace at `root`.

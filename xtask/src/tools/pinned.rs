@@ -4,7 +4,7 @@ use super::events;
 use super::files;
 use super::http;
 use super::process::Tool;
-use super::python;
+use super::python::{self, Package};
 use crate::error::{Hint, bail_hint};
 use crate::model::caller::Purpose;
 use crate::model::package::sha256;
@@ -12,11 +12,17 @@ use anyhow::{Context, Result};
 use std::ffi::OsString;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-const ZIG: &str = include_str!("../../pins/zig.txt");
-const MINISTACK: &str = include_str!("../../pins/ministack.txt");
-const CHECKOV: &str = include_str!("../../pins/checkov.txt");
-const CHECK_JSONSCHEMA: &str = include_str!("../../pins/check-jsonschema.txt");
+const ZIG: Package = Package { name: "zig", program: "cargo-zigbuild", pins: include_str!("../../pins/zig.txt") };
+const MINISTACK: Package =
+    Package { name: "ministack", program: "ministack", pins: include_str!("../../pins/ministack.txt") };
+const CHECKOV: Package = Package { name: "checkov", program: "checkov", pins: include_str!("../../pins/checkov.txt") };
+const CHECK_JSONSCHEMA: Package = Package {
+    name: "check-jsonschema",
+    program: "check-jsonschema",
+    pins: include_str!("../../pins/check-jsonschema.txt"),
+};
 
 /// Terraform's version where PATH has none that fits, and the SHA-256 of its release archives.
 const TERRAFORM: &str = "1.11.4";
@@ -33,7 +39,7 @@ pub(crate) struct Zig(PathBuf);
 
 impl Zig {
     pub(crate) fn install(target: &Path) -> Result<Self> {
-        python::install(target, "zig", "cargo-zigbuild", ZIG).map(Self)
+        python::install(target, &ZIG).map(Self)
     }
 
     pub(crate) fn program(&self) -> OsString {
@@ -55,17 +61,23 @@ impl Zig {
 
 /// The local AWS's program.
 pub(crate) fn ministack(target: &Path) -> Result<PathBuf> {
-    Ok(python::install(target, "ministack", "ministack", MINISTACK)?.join("bin/ministack"))
+    Ok(python::install(target, &MINISTACK)?.join("bin/ministack"))
 }
 
 /// The checker of `.circleci/config.yml`, which brings the schema along.
 pub(crate) fn check_jsonschema(target: &Path) -> Result<PathBuf> {
-    Ok(python::install(target, "check-jsonschema", "check-jsonschema", CHECK_JSONSCHEMA)?.join("bin/check-jsonschema"))
+    Ok(python::install(target, &CHECK_JSONSCHEMA)?.join("bin/check-jsonschema"))
 }
 
 /// The scanner of the Terraform.
 pub(crate) fn checkov(target: &Path) -> Result<PathBuf> {
-    Ok(python::install(target, "checkov", "checkov", CHECKOV)?.join("bin/checkov"))
+    Ok(python::install(target, &CHECKOV)?.join("bin/checkov"))
+}
+
+/// The tools of Python's that are still to be fetched.
+pub(crate) fn unfetched(target: &Path) -> Vec<&'static str> {
+    let missing = [&ZIG, &MINISTACK, &CHECK_JSONSCHEMA, &CHECKOV].into_iter().filter(|tool| !tool.is_installed(target));
+    missing.map(|tool| tool.name).collect()
 }
 
 /// Terraform's program and version: PATH's when its version fits, else the pinned one, downloaded once.
@@ -146,7 +158,8 @@ pub(super) fn find(program: &Path) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
-fn download(program: &Path) -> Result<()> {
+/// The platform, as Terraform's releases call it, and where its archive lies.
+fn release() -> Result<(&'static str, String)> {
     let platform = match (std::env::consts::OS, std::env::consts::ARCH) {
         ("linux", "x86_64") => "linux_amd64",
         ("linux", "aarch64") => "linux_arm64",
@@ -159,14 +172,28 @@ fn download(program: &Path) -> Result<()> {
     };
     let base = std::env::var("TERRAFORM_RELEASES_URL").unwrap_or_else(|_| "https://releases.hashicorp.com".to_owned());
     let base = base.trim_end_matches('/');
-    let url = format!("{base}/terraform/{TERRAFORM}/terraform_{TERRAFORM}_{platform}.zip");
+    Ok((platform, format!("{base}/terraform/{TERRAFORM}/terraform_{TERRAFORM}_{platform}.zip")))
+}
+
+fn ask(method: &str, url: &str, patience: Duration) -> Result<Vec<u8>> {
     let otherwise = format!(
         "check the network, name a mirror in `TERRAFORM_RELEASES_URL`, or install Terraform {TERRAFORM} and put it on PATH"
     );
-    let (status, archive) = http::request("GET", &url, files::PATIENCE).hint(&otherwise)?;
+    let (status, body) = http::request(method, url, patience).hint(&otherwise)?;
     if status != 200 {
         bail_hint!(otherwise; "`{url}` answered with status {status}");
     }
+    Ok(body)
+}
+
+/// Whether the release can be had that would be downloaded.
+pub(crate) fn reach_terraform(patience: Duration) -> Result<()> {
+    ask("HEAD", &release()?.1, patience).map(drop)
+}
+
+fn download(program: &Path) -> Result<()> {
+    let (platform, url) = release()?;
+    let archive = ask("GET", &url, files::PATIENCE)?;
     let expected = TERRAFORM_ARCHIVES.iter().find(|(name, _)| *name == platform).map_or("", |(_, sum)| sum);
     let found = sha256(&archive).hex;
     if found != expected {

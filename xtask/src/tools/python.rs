@@ -13,6 +13,7 @@ use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const PIP: &str = include_str!("../../pins/pip.txt");
 const FETCH_PIP: &str = include_str!("../../pins/fetch_pip.py");
@@ -52,29 +53,65 @@ pub(crate) fn version(folder: &Path) -> Result<String> {
     Interpreter::find(folder).map(|python| python.version)
 }
 
-/// An environment with exactly what `pins` names. Its folder is named after the pins, so that other pins are another
-/// folder; a stamp, written once the program has run, tells a whole one from one that is not: a kill left it half made, or
-/// pip put it elsewhere. The stamp holds the folder's real path: every program in it begins with that, so in a checkout
-/// that was moved none would start.
-pub(super) fn install(target: &Path, name: &str, program: &str, pins: &str) -> Result<PathBuf> {
+/// A tool, with all that it needs, by checksums.
+#[derive(Debug)]
+pub(super) struct Package {
+    pub(super) name: &'static str,
+    /// What is started of it.
+    pub(super) program: &'static str,
+    pub(super) pins: &'static str,
+}
+
+impl Package {
+    /// Its folder is named after the pins, so that other pins are another folder.
+    fn folder(&self, tools: &Path) -> PathBuf {
+        tools.join(format!("{}-{}", self.name, &sha256(self.pins.as_bytes()).hex[..12]))
+    }
+
+    fn is_whole(&self, folder: &Path) -> bool {
+        let place = folder.as_os_str().as_encoded_bytes();
+        std::fs::read(folder.join(STAMP)).is_ok_and(|found| found == place)
+            && folder.join("bin").join(self.program).is_file()
+    }
+
+    /// Whether nothing of it has to be fetched any more.
+    pub(super) fn is_installed(&self, target: &Path) -> bool {
+        target.join("tools").canonicalize().is_ok_and(|tools| self.is_whole(&self.folder(&tools)))
+    }
+}
+
+/// Tells a whole environment from one that is not: a kill left it half made, or pip put it elsewhere. It is written once the
+/// program has run, and holds the folder's real path: every program in it begins with that, so in a checkout that was moved
+/// none would start.
+const STAMP: &str = "complete";
+
+/// Whether the index has what is fetched first of all, asked with as much patience. Nothing is kept.
+pub(crate) fn reach(target: &Path, patience: Duration) -> Result<()> {
+    let python = Interpreter::find(target)?;
+    let seconds = patience.as_secs().to_string();
+    let fetch = Tool::new(Purpose::Python, &python.program).args(["-c", FETCH_PIP, pip_version()]);
+    let fetch = fetch.env("PIP_RETRIES", "0").env("PIP_TIMEOUT", &seconds).env("PIP_NO_CACHE_DIR", "1");
+    fetch.ask(target).map(drop).hint("check the network, or name your package index in `PIP_INDEX_URL`")
+}
+
+/// An environment with exactly what the package's `pins` name.
+pub(super) fn install(target: &Path, package: &Package) -> Result<PathBuf> {
     let tools = target.join("tools");
     std::fs::create_dir_all(&tools).with_context(|| format!("cannot make the folder `{}`", tools.display()))?;
     let tools = tools.canonicalize().with_context(|| format!("cannot find `{}`", tools.display()))?;
-    let folder = tools.join(format!("{name}-{}", &sha256(pins.as_bytes()).hex[..12]));
-    let stamp = folder.join("complete");
-    let place = folder.as_os_str().as_encoded_bytes();
-    let program = folder.join("bin").join(program);
-    let is_whole = || std::fs::read(&stamp).is_ok_and(|found| found == place) && program.is_file();
-    if is_whole() {
+    let folder = package.folder(&tools);
+    if package.is_whole(&folder) {
         return Ok(folder);
     }
     let _lock = files::lock(&folder.with_extension("lock"), files::PATIENCE)?;
-    if is_whole() {
+    if package.is_whole(&folder) {
         return Ok(folder);
     }
+    let Package { name, program, pins } = package;
+    let program = folder.join("bin").join(program);
     let fill = || fill(&tools, &folder, pins, &program).with_context(|| format!("cannot install `{name}`"));
     events::step_with("install", fill, |()| format!("{name}, pinned"))?;
-    files::write(&stamp, place)?;
+    files::write(&folder.join(STAMP), folder.as_os_str().as_encoded_bytes())?;
     Ok(folder)
 }
 
@@ -113,9 +150,13 @@ fn make(folder: &Path, python: &Interpreter) -> Result<()> {
     files::write(&folder.join("pyvenv.cfg"), says.as_bytes())
 }
 
+fn pip_version() -> &'static str {
+    PIP.trim_start_matches("pip==").split_whitespace().next().unwrap_or_default()
+}
+
 /// The pinned wheel of pip, which runs as it is.
 fn pip(tools: &Path, python: &Interpreter) -> Result<PathBuf> {
-    let version = PIP.trim_start_matches("pip==").split_whitespace().next().unwrap_or_default();
+    let version = pip_version();
     let wheel = tools.join(format!("pip-{version}.whl"));
     let is_pinned = |bytes: &[u8]| PIP.contains(&format!("sha256:{}", sha256(bytes).hex));
     if std::fs::read(&wheel).is_ok_and(|bytes| is_pinned(&bytes)) {
@@ -145,8 +186,11 @@ mod tests {
     use std::net::TcpListener;
 
     /// A small tool.
-    const JMESPATH: &str = "jmespath==1.1.0 \
-        --hash=sha256:a5663118de4908c91729bea0acadca56526eb2698e83de10cd116ae0f4e97c64";
+    fn jmespath(program: &'static str) -> Package {
+        const PINS: &str = "jmespath==1.1.0 \
+            --hash=sha256:a5663118de4908c91729bea0acadca56526eb2698e83de10cd116ae0f4e97c64";
+        Package { name: "jmespath", program, pins: PINS }
+    }
 
     /// As when the folder of a clone is renamed, or was reached through a link that is gone.
     #[test]
@@ -156,7 +200,7 @@ mod tests {
         std::fs::create_dir(&first).expect("a folder");
         std::os::unix::fs::symlink(&first, &link).expect("a link");
         let starts = |target: &Path| {
-            let tool = install(target, "jmespath", "jp.py", JMESPATH).expect("it can be installed");
+            let tool = install(target, &jmespath("jp.py")).expect("it can be installed");
             Tool::new(Purpose::Python, tool.join("bin/jp.py")).args(["--help"]).run(folder.path()).expect("it starts");
         };
         starts(&link);
@@ -170,12 +214,13 @@ mod tests {
     #[test]
     fn what_does_not_run_is_not_installed() {
         let folder = tempfile::tempdir().expect("a folder");
-        let installed = |program: &str| install(folder.path(), "jmespath", program, JMESPATH);
+        let installed = |program| install(folder.path(), &jmespath(program));
         let error = installed("elsewhere").expect_err("there is no such program");
         let hint = crate::error::hint_of(&error).expect("a hint");
         assert!(format!("{error:#}").contains("does not run") && hint.contains("pip config list"), "{error:#}");
         assert!(installed("elsewhere").is_err(), "nothing remembers it as installed");
         installed("jp.py").expect("it is installed once it runs");
+        assert_eq!(["elsewhere", "jp.py"].map(|program| jmespath(program).is_installed(folder.path())), [false, true]);
     }
 
     /// As of a machine whose Python has no pip, behind an index with a password and links of its own kind.

@@ -2,6 +2,7 @@
 
 use crate::common::fixture::{DEV_ACCOUNT, FUNCTIONS, PRODUCTION};
 use crate::common::{Checkout, Ran, run};
+use crate::terraform_download::{Releases, answer};
 use std::fs;
 use std::net::TcpListener;
 
@@ -303,9 +304,12 @@ fn doctor_names_every_lack() {
             })
             .collect()
     };
-    let well = run(checkout.command(&["doctor", "--json"]).env("TERRAFORM", "/nowhere/terraform"));
+    let releases = Releases::serve(answer("200 OK", b""));
+    let mut well = checkout.command(&["doctor", "--json"]);
+    well.env("TERRAFORM", "/nowhere/terraform").env("TERRAFORM_RELEASES_URL", &releases.url);
+    let well = run(&mut well);
     assert_eq!((well.code, lacks(&well)), (Some(0), vec![]), "{well}");
-    assert!(well.stdout.contains("will be downloaded"), "{well}");
+    assert!(well.stdout.contains("will be downloaded") && well.stdout.contains("the release is there"), "{well}");
 
     checkout.write("orders/smoke.json", "{\"event\": {}}");
     checkout.edit("Cargo.toml", "rustc = \"", "rustc = \"0.");

@@ -114,8 +114,20 @@ fn everything_runs_there() {
     image.checkout.commit("another image");
     image.clone_without_blobs();
 
-    let ran = run(&mut image.command(&["doctor"]));
+    let releases = Releases::serve(answer("200 OK", b""));
+    let doctor = || {
+        let mut command = image.command(&["doctor"]);
+        command.env("TERRAFORM_RELEASES_URL", &releases.url);
+        command
+    };
+    let ran = run(&mut doctor());
     assert_eq!(ran.code, Some(0), "{ran}");
+    assert!(ran.stdout.contains("zig, ministack, check-jsonschema, checkov: the package index answers"), "{ran}");
+    // A proxy that nobody is behind; what is asked on the loopback goes past it.
+    let dead = "http://127.0.0.1:9";
+    let ran = run(doctor().env("HTTPS_PROXY", dead).env("https_proxy", dead).env("PIP_PROXY", dead));
+    assert_eq!(ran.code, Some(1), "{ran}");
+    assert!(ran.stdout.contains("PIP_INDEX_URL") && ran.stdout.contains("the release is there"), "{ran}");
     assert!(ran.stdout.contains("will be downloaded"), "{ran}");
 
     // An index that serves something else under the name of pip.

@@ -6,6 +6,7 @@ mod bad_input;
 mod bench;
 mod common;
 mod completions;
+mod data;
 mod dependencies;
 mod deploy;
 mod documents;
@@ -15,7 +16,6 @@ mod init;
 mod kills;
 mod life;
 mod machine;
-
 mod moves;
 mod new;
 mod node;

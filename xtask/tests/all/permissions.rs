@@ -3,6 +3,7 @@
 //! that others keep.
 
 mod abuses;
+mod data;
 mod needs;
 mod triggers;
 mod trust;

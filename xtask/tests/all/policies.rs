@@ -21,7 +21,8 @@ fn name(number: usize) -> String {
     format!("orders-of-customers-{number:03}")
 }
 
-/// What calls some of them besides an HTTP API: every trigger three functions, where so many leave room for that.
+/// What calls some of them besides an HTTP API: every trigger three functions, where so many leave room for that; and as many
+/// data as may be.
 fn call(checkout: &Checkout, environment: &str, count: usize) {
     let names = |number: usize| (0..number.min(count)).map(name).collect::<Vec<_>>();
     let file = format!("terraform/environments/{environment}.tfvars.json");
@@ -36,6 +37,13 @@ fn call(checkout: &Checkout, environment: &str, count: usize) {
                 .map(|it| (it, names(3)))
                 .collect::<BTreeMap<_, _>>()
         )
+    };
+    settings["data"] = if count > 100 {
+        json!({})
+    } else {
+        let names = || (0..10).map(|number| format!("of-customers-of-the-north-{number}")).collect::<Vec<_>>();
+        let buckets: Vec<_> = (0..10).map(|number| format!("uploads-{number}")).collect();
+        json!({"tables": names(), "queues": names(), "buckets": buckets})
     };
     checkout.write(&file, &settings.to_string());
 }

@@ -81,6 +81,11 @@ impl Machine {
         run(self.checkout.command(&["output"]).env("PATH", &self.path).env("TERRAFORM_RELEASES_URL", releases))
     }
 
+    /// What `doctor` says of the download.
+    fn doctor(&self, releases: &str) -> Ran {
+        run(self.checkout.command(&["doctor"]).env("PATH", &self.path).env("TERRAFORM_RELEASES_URL", releases))
+    }
+
     fn assert_nothing_installed(&self) {
         let tools = fs::read_dir(self.checkout.path("target/tools")).expect("the tools");
         let found: Vec<_> = tools
@@ -123,6 +128,13 @@ fn only_the_true_archive_is_installed() {
     let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
     let nobody = format!("http://{free}");
     machine.run(&nobody).fails_with(&[&nobody, "TERRAFORM_RELEASES_URL"]);
+    for (releases, said) in [(&nobody, "cannot reach"), (&missing.url, "status 404")] {
+        let ran = machine.doctor(releases);
+        let lines: Vec<_> = ran.stdout.lines().filter(|line| line.contains(releases)).collect();
+        assert!(ran.code == Some(1) && lines.len() == 1, "{ran}");
+        assert!(lines[0].starts_with("WRONG    download") && lines[0].contains(said), "{ran}");
+        assert!(ran.stdout.contains("TERRAFORM_RELEASES_URL"), "{ran}");
+    }
     machine.assert_nothing_installed();
 
     // A Terraform that is too old is as good as none.

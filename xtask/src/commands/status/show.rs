@@ -41,6 +41,10 @@ impl fmt::Display for Report {
         }
         self.mixed.iter().try_for_each(|mixed| writeln!(f, "{mixed}"))?;
         self.gateway.iter().try_for_each(|api| writeln!(f, "production answers at {api}  for anybody"))?;
+        self.data.iter().try_for_each(|(name, value)| match value.as_str() {
+            Some(text) => writeln!(f, "data: {name} is {text}"),
+            None => writeln!(f, "data: {name} is {value}"),
+        })?;
         f.write_str(&storage_text(self.storage, self.storage_days_left))
     }
 }

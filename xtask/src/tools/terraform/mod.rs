@@ -7,7 +7,7 @@ mod provider;
 mod sources;
 mod state;
 
-pub(crate) use provider::provider_source;
+pub(crate) use provider::{provider_source, reach_registry};
 pub(crate) use sources::Sources;
 pub(crate) use state::{Applied, Destroyable, Foreseen, Place, Snapshot, State};
 

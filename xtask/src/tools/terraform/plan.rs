@@ -2,8 +2,8 @@
 
 use super::Change;
 use serde::Deserialize;
-use serde_json::Value;
-use std::collections::BTreeSet;
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +37,8 @@ impl Drop for PlanFile {
 pub(super) struct Contents {
     #[serde(default)]
     resource_changes: Vec<Resource>,
+    #[serde(default)]
+    output_changes: BTreeMap<String, Difference>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -52,19 +54,34 @@ struct Difference {
     before: Value,
     #[serde(default)]
     after: Value,
+    /// `true`, or where it is so, for what is known only once it is applied.
+    #[serde(default)]
+    after_unknown: Value,
+    #[serde(default)]
+    after_sensitive: Value,
 }
 
+/// Stands for what is known only once it is applied.
+const UNKNOWN: &str = "known after the apply";
+
 impl Contents {
-    pub(super) fn changes(self) -> Vec<Change> {
-        let change = |Resource { address, change }: Resource| {
+    pub(super) fn changes(&self) -> Vec<Change> {
+        let change = |Resource { address, change }: &Resource| {
             let action = match &change.actions[..] {
                 [only] if matches!(&**only, "no-op" | "read") => return None,
                 [only] => only.clone(),
                 _ => "replace".to_owned(),
             };
-            Some(Change { address, action })
+            Some(Change { address: address.clone(), action })
         };
-        self.resource_changes.into_iter().filter_map(change).collect()
+        self.resource_changes.iter().filter_map(change).collect()
+    }
+
+    /// The outputs as they will be, but for what is sensitive.
+    pub(super) fn outputs(&self) -> BTreeMap<String, Value> {
+        let stays = self.output_changes.iter().filter(|(_, change)| change.actions != ["delete"]);
+        let told = stays.filter(|(_, change)| change.after_sensitive != true);
+        told.map(|(name, change)| (name.clone(), foretold(&change.after, &change.after_unknown))).collect()
     }
 
     /// What a thing is called that was planned, where that is also what it is imported by.
@@ -79,8 +96,44 @@ impl Contents {
     }
 
     /// What leaves the state, and stays in AWS.
-    pub(super) fn forgotten(self) -> BTreeSet<String> {
+    pub(super) fn forgotten(&self) -> BTreeSet<String> {
         let stays = |change: &Difference| change.actions == ["delete"] && change.before["skip_destroy"] == true;
-        self.resource_changes.into_iter().filter(|one| stays(&one.change)).map(|one| one.address).collect()
+        self.resource_changes.iter().filter(|one| stays(&one.change)).map(|one| one.address.clone()).collect()
+    }
+}
+
+fn foretold(after: &Value, unknown: &Value) -> Value {
+    match (after, unknown) {
+        (_, Value::Bool(true)) => UNKNOWN.into(),
+        (Value::Object(after), Value::Object(unknown)) => {
+            let names: BTreeSet<_> = after.keys().chain(unknown.keys()).collect();
+            let field = |fields: &Map<String, Value>, name| fields.get(name).cloned().unwrap_or_default();
+            names.into_iter().map(|name| (name.clone(), foretold(&field(after, name), &field(unknown, name)))).collect()
+        }
+        _ => after.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn outputs_are_told_as_far_as_they_are_known() {
+        let change = |actions: Value, after: Value, unknown: Value, sensitive: bool| json!({"actions": actions, "after": after, "after_unknown": unknown, "after_sensitive": sensitive});
+        let plan = json!({"output_changes": {
+            "name": change(json!(["create"]), json!("orders"), json!(false), false),
+            "url": change(json!(["create"]), Value::Null, json!(true), false),
+            "both": change(json!(["update"]), json!({"name": "jobs"}), json!({"url": true}), false),
+            "secret": change(json!(["create"]), json!("hidden"), json!(false), true),
+            "gone": change(json!(["delete"]), Value::Null, json!(false), false),
+            "same": change(json!(["no-op"]), json!("as before"), json!(false), false),
+        }});
+        let plan: Contents = serde_json::from_value(plan).expect("a plan");
+        let expected = json!({
+            "name": "orders", "url": UNKNOWN, "both": {"name": "jobs", "url": UNKNOWN}, "same": "as before",
+        });
+        assert_eq!(serde_json::to_value(plan.outputs()).expect("JSON"), expected);
     }
 }

@@ -1,10 +1,14 @@
 //! Where Terraform finds the AWS provider.
 
-use crate::error::bail_hint;
-use crate::tools::files;
+use crate::error::{Hint, bail_hint};
+use crate::tools::{files, http};
 use anyhow::Result;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What Terraform asks of its registry first (<https://developer.hashicorp.com/terraform/internals/remote-service-discovery>).
+const REGISTRY: &str = "https://registry.terraform.io/.well-known/terraform.json";
 
 /// Where the AWS provider will come from.
 pub(crate) fn provider_source(target: &Path) -> Result<String> {
@@ -16,6 +20,25 @@ pub(crate) fn provider_source(target: &Path) -> Result<String> {
         }
         _ => "Terraform's registry".to_owned(),
     })
+}
+
+/// Whether Terraform's registry can be reached, asked with as much patience; `false` where nothing would be asked of it: the
+/// provider is here, comes from a mirror, or from where the user's own configuration says.
+pub(crate) fn reach_registry(target: &Path, patience: Duration) -> Result<bool> {
+    let configured = std::env::var_os("TF_CLI_CONFIG_FILE").is_some_and(|file| Path::new(&file).is_file())
+        || std::env::home_dir().is_some_and(|home| home.join(".terraformrc").is_file());
+    let environments = fs::read_dir(target.join("terraform")).into_iter().flatten().flatten();
+    let is_here = environments.map(|entry| entry.path().join("providers")).any(|cache| holds_provider(&cache));
+    // A mirror that is named and wrong is another finding.
+    if configured || is_here || !matches!(provider_mirror(), Ok(None)) {
+        return Ok(false);
+    }
+    let otherwise = "check the network, or name a filesystem mirror of the provider in `TERRAFORM_MIRROR`";
+    let (status, _) = http::request("GET", REGISTRY, patience).hint(otherwise)?;
+    if status != 200 {
+        bail_hint!(otherwise; "`{REGISTRY}` answered with status {status}");
+    }
+    Ok(true)
 }
 
 /// Terraform's CLI configuration: the user's where there is one, else one of ours that names a filesystem mirror of the

@@ -12,7 +12,7 @@ use crate::tools::{events, files, signals};
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -67,13 +67,27 @@ impl Snapshot {
 }
 
 /// What an apply would do.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Foreseen {
     /// Whether anything would be another one, outputs included.
     pub(crate) differs: bool,
     pub(crate) changes: Vec<Change>,
+    /// Addresses of what would be destroyed.
+    pub(crate) destroyed: Vec<String>,
+    /// As they would be, as far as they are known; nothing where nothing differs.
+    pub(crate) outputs: BTreeMap<String, Value>,
     /// In Terraform's own words.
     pub(crate) text: String,
+}
+
+impl Foreseen {
+    /// Refuses what an apply would refuse.
+    pub(crate) fn spare(&self, destroyable: &Destroyable) -> Result<()> {
+        match destroyable {
+            Destroyable::Anything => Ok(()),
+            Destroyable::Named(named) => spare(&self.destroyed, named),
+        }
+    }
 }
 
 /// What an apply did.
@@ -116,12 +130,16 @@ impl State<'_> {
         let finished = tool.finish(&self.folder)?;
         let text = String::from_utf8_lossy(&finished.stdout).into_owned();
         // Outputs alone may differ too.
-        let (changes, differs) = match finished.code {
-            Some(0) => (Vec::new(), false),
-            Some(2) => (self.read(&plan)?.changes(), true),
-            _ => return Err(tool.failure(&finished)),
-        };
-        Ok(Foreseen { differs, changes, text })
+        match finished.code {
+            Some(0) => Ok(Foreseen { text, ..Foreseen::default() }),
+            Some(2) => {
+                let contents = self.read(&plan)?;
+                let (changes, forgotten) = (contents.changes(), contents.forgotten());
+                let destroyed = destroyed(&changes).filter(|address| !forgotten.contains(address)).collect();
+                Ok(Foreseen { differs: true, changes, destroyed, outputs: contents.outputs(), text })
+            }
+            _ => Err(tool.failure(&finished)),
+        }
     }
 
     /// Applies, and gives the outputs of this very apply, whatever others apply meanwhile. A run that was killed before is
@@ -231,22 +249,13 @@ impl State<'_> {
         if !finished.success() {
             return Err(failure(&tool, finished, said));
         }
-        let destroyed = said.changes.iter().filter(|change| change.destroys()).map(|change| change.address.clone());
-        let mut destroyed: Vec<_> = destroyed.filter(|address| !named.contains(address)).collect();
+        let mut destroyed: Vec<_> = destroyed(&said.changes).filter(|address| !named.contains(address)).collect();
         if !destroyed.is_empty() {
             let forgotten = self.read(&plan)?.forgotten();
             destroyed.retain(|address| !forgotten.contains(address));
         }
-        if destroyed.is_empty() {
-            return Ok((plan, said.changes));
-        }
-        bail_hint!(
-            format!(
-                "where another branch made it, merge that branch first; to destroy it, add {}",
-                destroyed.iter().map(|address| format!("`--allow-destroy '{address}'`")).collect::<Vec<_>>().join(" ")
-            );
-            "nothing was applied, as Terraform would destroy\n  {}", destroyed.join("\n  ")
-        )
+        spare(&destroyed, named)?;
+        Ok((plan, said.changes))
     }
 
     /// Whether what was imported has the tag that all of the project's resources have.
@@ -410,6 +419,24 @@ impl State<'_> {
     fn note(&self) -> PathBuf {
         self.data.with_extension("running.json")
     }
+}
+
+fn destroyed(changes: &[Change]) -> impl Iterator<Item = String> {
+    changes.iter().filter(|change| change.destroys()).map(|change| change.address.clone())
+}
+
+/// Refuses to destroy what is not named.
+fn spare(destroyed: &[String], named: &[String]) -> Result<()> {
+    let destroyed: Vec<_> = destroyed.iter().filter(|address| !named.contains(address)).collect();
+    if destroyed.is_empty() {
+        return Ok(());
+    }
+    let lines: String = destroyed.iter().map(|address| format!("\n  {address}")).collect();
+    let flags: Vec<_> = destroyed.iter().map(|address| format!("`--allow-destroy '{address}'`")).collect();
+    bail_hint!(
+        format!("where another branch made it, merge that branch first; to destroy it, add {}", flags.join(" "));
+        "nothing was applied, as Terraform would destroy{lines}"
+    )
 }
 
 /// A lock that a run tells of.

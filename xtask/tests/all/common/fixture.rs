@@ -21,12 +21,16 @@ pub(crate) const REPOSITORY: &str = "github.com/acme/shop";
 pub(crate) const WORD: &str = "first";
 
 /// What the template ships and nobody who uses it changes: the fixture holds only what differs.
-const SHIPPED: [&str; 17] = [
+const SHIPPED: [&str; 21] = [
     ".cargo/config.toml",
     ".gitignore",
     "rustfmt.toml",
     "terraform/.terraform.lock.hcl",
     "terraform/bootstrap/",
+    "terraform/data/.terraform.lock.hcl",
+    "terraform/data/providers.tf",
+    "terraform/data/terraform.tf",
+    "terraform/data/variables.tf",
     "terraform/gateway/.terraform.lock.hcl",
     "terraform/gateway/providers.tf",
     "terraform/gateway/stage.tf",

@@ -53,13 +53,13 @@ impl Policies {
                 .map(|it| (it["index_key"].as_str().unwrap_or_default().to_owned(), it["attributes"].clone()))
                 .collect()
         };
-        let both = |kind: &str| [instances(kind, "functions"), instances(kind, "triggers")].concat();
-        let policies = both("aws_iam_policy");
+        let all = |kind: &str| ["data", "functions", "triggers"].map(|name| instances(kind, name)).concat();
+        let policies = all("aws_iam_policy");
         let policy = |arn: &Value| {
             let found = policies.iter().find(|(_, policy)| policy["arn"] == *arn).expect("what is attached is there");
             document(&found.1["policy"])
         };
-        let attached = both("aws_iam_role_policy_attachment");
+        let attached = all("aws_iam_role_policy_attachment");
         let inline = instances("aws_iam_role_policy", "deploy");
         let roles = instances("aws_iam_role", "deploy").into_iter().map(|(duty, role)| {
             let its = |other: &&(String, Value)| other.1["role"] == role["name"];

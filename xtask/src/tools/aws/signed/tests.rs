@@ -53,6 +53,23 @@ fn a_bucket_is_there_or_not() {
     assert!(!aws.has_bucket("states").expect("an answer"));
 }
 
+/// A day of a busy function has thousands of pages, and the first is seen before the second is asked for.
+#[test]
+fn a_log_comes_page_by_page() {
+    let page = |message: &str, next: &str| {
+        let event = format!(r#"{{"timestamp": 1, "logStreamName": "[1]", "message": "{message}"}}"#);
+        (200, format!(r#"{{"events": [{event}]{next}}}"#))
+    };
+    let (aws, client) = answering(&[page("one", r#", "nextToken": "more""#), page("two", "")]);
+    let mut seen = Vec::new();
+    let each = |page: Vec<crate::model::logs::Event>| {
+        seen.extend(page.into_iter().map(|event| (event.message, event.id, sent(&client).len())));
+        Ok(())
+    };
+    aws.log_events("orders", 0, each).expect("two pages");
+    assert_eq!(seen, [("one".into(), "[1] 1 1".into(), 1), ("two".into(), "[1] 1 2".to_owned(), 2)]);
+}
+
 #[test]
 fn whether_a_bucket_is_there_may_stay_unknown() {
     for (status, code, attempts, hint) in [
