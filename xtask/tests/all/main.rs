@@ -33,5 +33,6 @@ mod sweep;
 mod terminal;
 mod terraform_download;
 mod triggers;
+mod tutorial;
 mod updating;
 mod verify;
