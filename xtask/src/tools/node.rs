@@ -165,7 +165,8 @@ fn write(inputs: &[Input], folder: &Path) -> Result<PathBuf> {
 
 /// Installs what the lock file says, and nothing that a person's own settings would add or leave out.
 fn install(name: &str, copy: &Path, which: &[&str]) -> Result<()> {
-    let ci = npm(Purpose::Npm, ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).args(which.iter().copied());
+    let ci = npm(Purpose::Npm, ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--install-strategy=hoisted"]);
+    let ci = ci.args(["--include=optional", "--include=peer"]).args(which.iter().copied());
     ci.run(copy).map(drop).with_context(|| format!("cannot install the dependencies of `{name}`")).hint(format!(
         "where `{LOCK}` does not fit `{MANIFEST}`, run `npm install` in the folder of `{name}`; else check the network, or \
          name your registry in `NPM_CONFIG_REGISTRY`"
