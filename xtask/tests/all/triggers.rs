@@ -51,6 +51,11 @@ fn every_gate_takes_each_of_them() {
     for trigger in TRIGGERS.iter().filter(|_| with_node) {
         assert!(ran.stderr.contains(&format!("node-{trigger}, by npm: test")), "{ran}");
     }
+    if with_node {
+        checkout.edit("node-http/src/index.js", "status: \"ok\"", "status: \"no\"");
+        let mut check = checkout.command(&["check"]);
+        run(check.env("CARGO_TARGET_DIR", workspace().join("target"))).fails_with(&["npm run test", "`node-http`"]);
+    }
 }
 
 #[test]
