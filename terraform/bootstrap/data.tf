@@ -1,6 +1,7 @@
 # What `terraform/data/` keeps for the functions. What publishes makes and changes what the environment's file names, since a
-# version is proved with the data that it needs; it neither reads nor writes what is held, and takes nothing away: no deletion,
-# no time to live, no rule of a bucket's by which objects expire. That is an administrator's.
+# version is proved with the data that it needs; it neither reads nor writes what is held, and deletes nothing: no queue,
+# table, bucket or object, no time to live, no rule by which objects expire. That is an administrator's. A queue's retention it
+# may set, and with that end messages.
 locals {
   dynamodb = "arn:${local.partition}:dynamodb:${local.account}"
   sqs      = "arn:${local.partition}:sqs:${local.account}"

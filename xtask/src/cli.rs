@@ -7,7 +7,7 @@ pub(crate) use init::Init;
 
 use crate::model::record::ReleaseNumber;
 use crate::model::rollback::Back;
-use crate::model::scaffold::FunctionName;
+use crate::model::scaffold::{FunctionName, SecretName};
 use crate::model::settings::PreviewUrl;
 use crate::model::traffic::Share;
 use crate::model::trigger::{Kind, RoutePath, Trigger};
@@ -55,7 +55,7 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Check that this machine has what a deploy needs, and with --env the account
     Doctor,
-    /// Run every check before production: format, documents' links, lints, tests, Terraform, CircleCI's config
+    /// Run every check before production: format, documents' links, secrets, lints, tests, Terraform, CircleCI's config
     Check(Check),
     /// Analyse the Terraform, and all dependencies: advisories, licences, sources, bans
     Audit(Audit),
@@ -309,6 +309,9 @@ pub(crate) struct New {
     /// The path of its route, where requests call it; `/NAME` for `--trigger http` alone
     #[arg(long, value_name = "PATH")]
     pub(crate) route: Option<RoutePath>,
+    /// A secret that it reads when it starts, from AWS Secrets Manager: `PROJECT/FUNCTION/NAME`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) secret: Option<SecretName>,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
 }
@@ -325,6 +328,8 @@ pub(crate) enum Local {
     Down,
     /// Whether it runs, and where
     Status,
+    /// Write what leads another program to it, for a shell: `eval "$(cargo xtask local env)"`
+    Env,
     /// Erase all that it holds, Terraform's state too
     Reset,
 }

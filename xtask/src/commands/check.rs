@@ -7,6 +7,7 @@ use crate::model::function::Source;
 use crate::model::tool::is_of_tool;
 use crate::model::{init, links};
 use crate::project;
+use crate::stacks::functions;
 use crate::tools::git::Git;
 use crate::tools::process::Tool;
 use crate::tools::terraform::Program;
@@ -31,6 +32,8 @@ pub(crate) fn run(options: cli::Check) -> Result<ExitCode> {
     // The quick ones first: who forgot to format should not wait for the tests.
     gate("format", "Rust", &["fmt", "--all", "--check"], "run `cargo fmt --all`")?;
     ui::step_with("documents", || documents(&root), |()| "every link leads somewhere".to_owned())?;
+    let secrets = || functions::refuse_secrets(&root, &cargo::workspace(&root)?.names);
+    ui::step_with("secrets", secrets, |()| "none in a function's variables".to_owned())?;
     let packages: &[&str] =
         if options.all || concerns_tool(&root)? { &["--workspace"] } else { &["--workspace", "--exclude", "xtask"] };
     let terraform = std::thread::scope(|scope| -> Result<()> {

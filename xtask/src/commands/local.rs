@@ -4,6 +4,8 @@ use crate::cli::{Global, Local as Verb};
 use crate::project;
 use crate::tools::local::{self, Local, Status};
 use anyhow::Result;
+use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::process::ExitCode;
 
@@ -18,6 +20,17 @@ impl fmt::Display for Status {
     }
 }
 
+/// What leads another program there.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct Variables(BTreeMap<&'static str, String>);
+
+impl fmt::Display for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(name, value)| writeln!(f, "export {name}={value}"))
+    }
+}
+
 pub(crate) fn run(global: &Global, verb: &Verb) -> Result<ExitCode> {
     let target = project::root()?.join("target");
     match verb {
@@ -29,6 +42,12 @@ pub(crate) fn run(global: &Global, verb: &Verb) -> Result<ExitCode> {
             }
         }
         Verb::Reset => Local::up(&target, None)?.reset()?,
+        Verb::Env => {
+            return super::show_as_it_is(
+                global,
+                &Variables(Local::up(&target, None)?.variables().into_iter().collect()),
+            );
+        }
         Verb::Status => {}
     }
     super::show(global, &local::status(&target))

@@ -30,6 +30,8 @@ struct Report {
     changed: Vec<String>,
     /// What an environment's file has to say before its pipeline may keep what calls the function.
     triggers: Triggers,
+    /// What each environment has to have in its Secrets Manager before the function is deployed to it.
+    secret: Option<String>,
 }
 
 impl fmt::Display for Report {
@@ -37,6 +39,12 @@ impl fmt::Display for Report {
         self.made.iter().try_for_each(|path| writeln!(f, "makes    {path}"))?;
         self.changed.iter().try_for_each(|path| writeln!(f, "changes  {path}"))?;
         writeln!(f, "next: `cargo xtask build --function {}`, then commit and `cargo xtask deploy`", self.function)?;
+        if let Some(secret) = &self.secret {
+            writeln!(
+                f,
+                "before deploying, put the secret into each environment: `aws secretsmanager create-secret --name {secret} --secret-string file:///dev/stdin`"
+            )?;
+        }
         let setting = if self.triggers.is_empty() {
             String::new()
         } else {
@@ -63,6 +71,10 @@ struct Write {
 pub(crate) fn run(global: &Global, new: &New) -> Result<ExitCode> {
     let root = project::root()?;
     let scaffold = Scaffold::new(&new.name, new.kind, new.trigger, new.route.as_ref())?;
+    let scaffold = match &new.secret {
+        Some(secret) => scaffold.reading(&cargo::workspace(&root)?.names.project, secret)?,
+        None => scaffold,
+    };
     let _lock = files::lock(&root.join("target/new.lock"), Duration::from_secs(60))?;
     let writes = decide(&root, &scaffold)?;
     let paths = |exists: bool| {
@@ -77,7 +89,8 @@ pub(crate) fn run(global: &Global, new: &New) -> Result<ExitCode> {
     if scaffold.is_crate() {
         changed.push(LOCK.to_owned());
     }
-    super::show(global, &Report { function: new.name.to_string(), made, changed, triggers: scaffold.triggers() })
+    let (function, triggers, secret) = (new.name.to_string(), scaffold.triggers(), scaffold.secret());
+    super::show(global, &Report { function, made, changed, triggers, secret })
 }
 
 /// What is to be written. What a killed run has written already is as it shall be, and so is no reason to refuse.

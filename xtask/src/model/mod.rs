@@ -34,6 +34,7 @@ pub(crate) mod role;
 pub(crate) mod rollback;
 pub(crate) mod route;
 pub(crate) mod scaffold;
+pub(crate) mod secrets;
 pub(crate) mod settings;
 pub(crate) mod smoke;
 pub(crate) mod tool;

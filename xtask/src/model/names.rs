@@ -97,6 +97,13 @@ pub(crate) fn holder(text: &str) -> Result<String, String> {
     Err("a holder is a name on one line".to_owned())
 }
 
+/// Whether a text is lowercase letters and digits, with single hyphens between them, and begins with a letter.
+pub(super) fn is_plain(text: &str) -> bool {
+    let is_part =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    text.starts_with(|c: char| c.is_ascii_lowercase()) && text.split('-').all(is_part)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,9 +1,15 @@
 //! A new function: what it may be called, the files that it begins with, and its lines in files that are there.
 
+mod secret;
+
+pub(crate) use secret::SecretName;
+
 use super::insert;
+use super::names;
 use super::trigger::{Kind, LONGEST, RoutePath, Trigger, Triggers};
 use crate::error::{bail_hint, with_hint};
 use anyhow::{Result, anyhow};
+use secret::Secret;
 use std::fmt;
 use std::str::FromStr;
 use toml_edit::{Document, Item, Table};
@@ -82,10 +88,7 @@ impl FromStr for FunctionName {
 
     /// Narrower than Lambda's rule and cargo's: without underscores no two functions share a module of Terraform.
     fn from_str(text: &str) -> Result<Self, String> {
-        let part = |part: &str| {
-            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-        };
-        if text.len() > LONGEST || !text.starts_with(|c: char| c.is_ascii_lowercase()) || !text.split('-').all(part) {
+        if text.len() > LONGEST || !names::is_plain(text) {
             return Err(format!(
                 "a function's name is 1 to {LONGEST} lowercase letters and digits, with single hyphens between them, and begins with a letter"
             ));
@@ -131,6 +134,7 @@ pub(crate) struct Scaffold<'a> {
     trigger: Option<Trigger>,
     /// Where it answers HTTP.
     path: String,
+    secret: Option<Secret>,
 }
 
 impl<'a> Scaffold<'a> {
@@ -154,7 +158,7 @@ impl<'a> Scaffold<'a> {
                 "the route `{route}` would lead to a function that answers no HTTP"
             ),
         };
-        let scaffold = Self { name, kind, trigger, path };
+        let scaffold = Self { name, kind, trigger, path, secret: None };
         let longest = scaffold.answers().longest_name();
         if name.as_str().len() > longest {
             bail_hint!(
@@ -167,7 +171,26 @@ impl<'a> Scaffold<'a> {
 
     /// One that answers HTTP, and that nothing is made to call.
     pub(crate) fn answering(name: &'a FunctionName) -> Self {
-        Self { name, kind: Kind::Rust, trigger: None, path: "/".to_owned() }
+        Self { name, kind: Kind::Rust, trigger: None, path: "/".to_owned(), secret: None }
+    }
+
+    /// It reads a secret when it starts.
+    ///
+    /// # Errors
+    /// It is written for Node.
+    pub(crate) fn reading(self, project: &str, secret: &SecretName) -> Result<Self> {
+        if self.kind == Kind::Node {
+            bail_hint!(
+                "leave out `--secret`; its variable, its statement and what reads it are yours to write, as `docs/functions.md` has them";
+                "`--secret` is for a function in Rust"
+            );
+        }
+        Ok(Self { secret: Some(Secret::new(project, self.name.as_str(), secret)), ..self })
+    }
+
+    /// What the secret is called that each environment has to have.
+    pub(crate) fn secret(&self) -> Option<String> {
+        self.secret.as_ref().map(Secret::to_string)
     }
 
     /// What it is written to be called by.
@@ -184,13 +207,16 @@ impl<'a> Scaffold<'a> {
             ("{{events}}", self.answers().events()),
             ("{{dependency}}", self.answers().dependency()),
         ];
-        fields.iter().fold(template.to_owned(), |text, (field, value)| text.replace(field, value))
+        let template = Secret::fill(self.secret.as_ref(), template);
+        fields.iter().fold(template, |text, (field, value)| text.replace(field, value))
     }
 
     /// The files of its folder, by their path in the workspace.
     pub(crate) fn own_files(&self) -> Vec<(String, String)> {
         let name = self.name;
-        self.answers().templates(self.kind).map(|(path, text)| (format!("{name}/{path}"), self.fill(text))).collect()
+        let secret = self.secret.as_ref().map(|_| Secret::file());
+        let templates = self.answers().templates(self.kind).chain(secret);
+        templates.map(|(path, text)| (format!("{name}/{path}"), self.fill(text))).collect()
     }
 
     /// Its files of Terraform, the same way: the module call, and what calls it.
@@ -307,6 +333,24 @@ mod tests {
                 assert!(path.starts_with("order-mailer/") || path.starts_with("terraform/"), "{path}");
                 assert!(!text.contains("{{") && !text.contains("}}\""), "{path}");
             }
+        }
+    }
+
+    /// The policy and the variable say the name of the one secret, so do the variable and what reads it that of the variable.
+    #[test]
+    fn a_secret_is_named_where_it_is_needed() {
+        let (name, secret) = (name("order-mailer"), "stripe-key".parse().expect("a good name"));
+        for trigger in Trigger::value_variants() {
+            let made = |kind| Scaffold::new(&name, kind, Some(*trigger), None).expect("it can be made");
+            let reading = made(Kind::Rust).reading("acme-shop", &secret).expect("it is in Rust");
+            let files: Vec<_> = reading.own_files().into_iter().chain(reading.terraform_files()).collect();
+            let saying = |said: &str| files.iter().filter(|(_, text)| text.contains(said)).count();
+            assert_eq!(saying("{{"), 0);
+            assert_eq!(saying("acme-shop/order-mailer/stripe-key"), 2, "{trigger:?}");
+            assert_eq!(saying("STRIPE_KEY_SECRET_ID"), 2, "{trigger:?}");
+            assert!(made(Kind::Node).reading("acme-shop", &secret).is_err());
+            let none = made(Kind::Rust).own_files().into_iter().chain(made(Kind::Rust).terraform_files());
+            assert!(!none.into_iter().any(|(_, text)| text.to_lowercase().contains("secret")), "{trigger:?}");
         }
     }
 

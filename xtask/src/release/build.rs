@@ -9,6 +9,7 @@ use crate::model::function::{Function, Scripts, Source};
 use crate::model::package::{self, Maker, Package};
 use crate::model::traces::trace;
 use crate::project::Project;
+use crate::stacks::functions::refuse_secrets;
 use crate::stacks::role::Role;
 use crate::tools::cargo::{self, Compiled};
 use crate::tools::pinned::Zig;
@@ -54,6 +55,7 @@ pub(crate) fn rebuild<'a>(project: &Project, functions: impl Iterator<Item = &'a
 }
 
 fn packages(project: &Project, functions: Vec<&Function>, anew: bool) -> Result<Vec<Package>> {
+    refuse_secrets(&project.root, &project.names)?;
     functions.iter().try_for_each(|function| judge_files(function))?;
     let shelf = Shelf::open(project);
     let (mut packages, mut missing) = (Vec::new(), Vec::new());

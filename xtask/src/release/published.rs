@@ -18,8 +18,8 @@ pub(crate) fn read_lambdas(project: &Project, environment: &Environment) -> Resu
     let lambdas = lambdas.with_context(|| format!("`{shown}` is not what `apply` writes")).hint(again)?;
     let lambdas = lambdas.with_context(|| format!("`{shown}` has no output `lambdas`")).hint(again)?;
     // Of another environment, it would name versions that mean something else here.
-    let account = format!(":{}:", environment.account());
-    if let Some(other) = lambdas.values().find(|lambda| !lambda.lambda_arn.contains(&account)) {
+    let is_here = |arn: &str| arn.split(':').nth(4) == Some(environment.account());
+    if let Some(other) = lambdas.values().find(|lambda| !is_here(&lambda.lambda_arn)) {
         bail_hint!(
             again;
             "`{shown}` is of another environment: it has `{}`, but `{}` is account {}",

@@ -12,6 +12,7 @@ use crate::model::package::{Package, sha256};
 use crate::model::promote::Frozen;
 use crate::model::settings::OfFunction;
 use crate::project::Project;
+use crate::tools::cargo::Names;
 use crate::tools::parallel::side_by_side;
 use crate::tools::terraform::{Change, Destroyable, Sources};
 use crate::tools::{events, files};
@@ -59,6 +60,19 @@ pub(crate) fn held(stacks: &Stacks<'_>) -> Result<Held> {
         Role::of(function)?;
     }
     Held::of(&stacks.aws, &stacks.state(FOLDER, "functions"))
+}
+
+/// Whoever may see a function sees its variables: a secret is refused before it is anywhere else than in this checkout.
+pub(crate) fn refuse_secrets(root: &Path, names: &Names) -> Result<()> {
+    let found = Sources::read(&root.join(FOLDER), &[])?.secrets(&names.public_variables);
+    if found.is_empty() {
+        return Ok(());
+    }
+    bail_hint!(
+        "keep it in Secrets Manager and let the variable say its name (`docs/functions.md`, Secrets); if it is no secret, add \
+         the variable's name to `public_variables` in `[workspace.metadata.lambda]` of `Cargo.toml`";
+        "what looks like a secret would be seen by all who may see the function, in `{FOLDER}/`\n  {}", found.join("\n  ")
+    );
 }
 
 /// The functions that are to be built: those that are selected, and of the others those that were never applied, as all

@@ -43,6 +43,9 @@ pub(crate) struct Names {
     pub(crate) rustc: Option<String>,
     /// The function that shows how it is done, as long as it is there.
     pub(crate) sample: Option<String>,
+    /// Variables of functions that look like secrets and are none.
+    #[serde(default)]
+    pub(crate) public_variables: BTreeSet<String>,
     /// The template's commit that this began with.
     #[expect(dead_code, reason = "for people: `docs/updating.md`")]
     pub(crate) template: Option<String>,
@@ -138,7 +141,7 @@ pub(crate) fn workspace(root: &Path) -> Result<Workspace> {
     let tool = Tool::new(Purpose::Host, cargo()).args(["metadata", "--format-version", "1", "--no-deps", "--offline"]);
     let metadata: Metadata = serde_json::from_slice(&tool.ask(root)?)
         .context("cannot understand `cargo metadata`")
-        .hint("check `[package.metadata.lambda]`, which knows `architecture = \"x86_64\"` or `\"arm64\"`, and `[workspace.metadata.lambda]`, which knows `project`, `production`, `rustc`, `sample` and `template`")?;
+        .hint("check `[package.metadata.lambda]`, which knows `architecture = \"x86_64\"` or `\"arm64\"`, and `[workspace.metadata.lambda]`, which knows `project`, `production`, `rustc`, `sample`, `public_variables` and `template`")?;
     let folders: BTreeMap<_, _> =
         metadata.packages.iter().filter_map(|package| Some((package.folder()?, package))).collect();
     let mut functions: Vec<_> = metadata

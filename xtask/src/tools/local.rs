@@ -62,6 +62,8 @@ impl Local {
             ("AWS_ACCESS_KEY_ID", self.account.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
             ("AWS_REGION", self.region.to_owned()),
+            // The one that older programs know, the AWS CLI 1 among them.
+            ("AWS_DEFAULT_REGION", self.region.to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
             ("AWS_CONFIG_FILE", "/dev/null".to_owned()),
             ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".to_owned()),

@@ -14,6 +14,7 @@ use std::fs::{self, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use walkdir::WalkDir;
 
 const MANIFEST: &str = "package.json";
@@ -50,14 +51,19 @@ pub(crate) fn folder(target: &Path, function: &str) -> PathBuf {
     target.join("lambda.node").join(function)
 }
 
-/// The release of Node that works here.
+/// The release of Node that works here, asked once.
 pub(crate) fn version(folder: &Path) -> Result<String> {
+    static FOUND: OnceLock<String> = OnceLock::new();
+    if let Some(found) = FOUND.get() {
+        return Ok(found.clone());
+    }
     let said = Tool::new(Purpose::Any, "node")
         .args(["--version"])
         .ask(folder)
         .context("there is no Node to build and test functions with")
         .hint("install Node 20 or newer with its npm; on CircleCI take the image with `-node` at its tag's end")?;
-    Ok(String::from_utf8_lossy(&said).trim().trim_start_matches('v').to_owned())
+    let release = String::from_utf8_lossy(&said).trim().trim_start_matches('v').to_owned();
+    Ok(FOUND.get_or_init(|| release).clone())
 }
 
 /// The release of npm that works here.
@@ -165,7 +171,8 @@ fn write(inputs: &[Input], folder: &Path) -> Result<PathBuf> {
 
 /// Installs what the lock file says, and nothing that a person's own settings would add or leave out.
 fn install(name: &str, copy: &Path, which: &[&str]) -> Result<()> {
-    let ci = npm(Purpose::Npm, ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).args(which.iter().copied());
+    let ci = npm(Purpose::Npm, ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--install-strategy=hoisted"]);
+    let ci = ci.args(["--include=optional", "--include=peer"]).args(which.iter().copied());
     ci.run(copy).map(drop).with_context(|| format!("cannot install the dependencies of `{name}`")).hint(format!(
         "where `{LOCK}` does not fit `{MANIFEST}`, run `npm install` in the folder of `{name}`; else check the network, or \
          name your registry in `NPM_CONFIG_REGISTRY`"

@@ -8,5 +8,5 @@ module "{{module}}" {
 
   memory_size        = 256
   timeout            = 10
-  log_retention_days = 30
+  log_retention_days = 30{{secret.variables}}
 }

@@ -39,8 +39,8 @@ fn npm(folder: &Path, arguments: &[&str]) {
     assert_eq!(ran.code, Some(0), "npm {arguments:?}: {ran}");
 }
 
-/// A function that is made by a script, with a tool that is a dependency of its development; it needs one package that
-/// comes as npm packs it and one from a folder of its own.
+/// A function that is made by a script, with a tool that is a dependency of its development. It needs a package from a
+/// folder of its own, which needs one that comes as npm packs it.
 fn built(checkout: &Checkout) {
     checkout.json(&["new", NAME, "--kind", "node"]);
     let write = |path: &str, text: &str| checkout.write(&format!("{NAME}/{path}"), text);
@@ -52,9 +52,13 @@ fn built(checkout: &Checkout) {
     );
     write(
         "lib/greeting/package.json",
-        &package("greeting", ", \"main\": \"greeting.js\", \"scripts\": {\"install\": \"touch installed\"}"),
+        &package(
+            "greeting",
+            ", \"main\": \"greeting.js\", \"scripts\": {\"install\": \"touch installed\"}, \
+             \"dependencies\": {\"word\": \"file:../../word-1.0.0.tgz\"}",
+        ),
     );
-    write("lib/greeting/greeting.js", "module.exports = 'hello';\n");
+    write("lib/greeting/greeting.js", "module.exports = `hello ${require('word')}`;\n");
     checkout.write("word/package.json", &package("word", ", \"main\": \"word.js\""));
     checkout.write("word/word.js", "module.exports = 'world';\n");
     npm(&checkout.path("word"), &["pack", "--pack-destination", "../thumbnails"]);
@@ -64,13 +68,10 @@ fn built(checkout: &Checkout) {
     manifest["files"] = json!(["dist"]);
     manifest["scripts"]["build"] = json!("maker");
     manifest["lambda"]["handler"] = json!("dist/index.handler");
-    manifest["dependencies"] = json!({"greeting": "file:lib/greeting", "word": "file:word-1.0.0.tgz"});
+    manifest["dependencies"] = json!({"greeting": "file:lib/greeting"});
     manifest["devDependencies"] = json!({"maker": "file:tools/maker"});
     write("package.json", &manifest.to_string());
-    write(
-        "src/index.js",
-        "import greeting from 'greeting';\nimport word from 'word';\nexport const handler = async () => `${greeting} ${word}`;\n",
-    );
+    write("src/index.js", "import greeting from 'greeting';\nexport const handler = async () => greeting;\n");
     write("test/index.test.js", "import '../dist/index.js';\n");
     npm(&checkout.path(NAME), &["install", "--package-lock-only"]);
     checkout.write(".gitignore", &format!("{}/{NAME}/dist/\n", checkout.read(".gitignore")));
@@ -97,8 +98,13 @@ fn two_folders_make_the_same_package() {
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         fs::write(path, "mine").expect("a file");
     }
-    let [one, other] =
-        [checkout.path(""), clone.clone()].map(|folder| of(&build(&checkout, &folder, &["--rebuild"]).json(), NAME));
+    let one = of(&build(&checkout, &checkout.path(""), &["--rebuild"]).json(), NAME);
+    // Nor does what a person has set for npm change what is installed.
+    let settings = checkout.path("../npmrc");
+    fs::write(&settings, "install-strategy=linked\nomit[]=optional\nomit[]=dev\n").expect("a file");
+    let mut with_settings = checkout.command(&["build", "--function", NAME, "--json", "--rebuild"]);
+    let other = run(with_settings.current_dir(&clone).env("NPM_CONFIG_USERCONFIG", settings)).json();
+    let other = of(&other, NAME);
     assert_eq!(one["sha256"], other["sha256"]);
     assert_eq!(json!([one["runtime"], one["handler"]]), json!(["nodejs22.x", "dist/index.handler"]));
     for path in own.map(|path| clone.join(NAME).join(path)) {

@@ -11,13 +11,6 @@ use std::time::{Duration, Instant};
 /// A function of each trigger's, called after it.
 pub(crate) const TRIGGERS: [&str; 7] = ["http", "sqs", "schedule", "s3", "dynamodb", "eventbridge", "sns"];
 
-/// With the real workspace's `Cargo.lock`, which cargo cuts down to what is needed: the versions that are downloaded.
-fn checkout(name: &str) -> Checkout {
-    let checkout = Checkout::for_builds(name);
-    fs::copy(workspace().join("Cargo.lock"), checkout.path("Cargo.lock")).expect("a copied file");
-    checkout
-}
-
 /// A function's name for a trigger.
 fn called(trigger: &str) -> String {
     format!("by-{trigger}")
@@ -25,12 +18,16 @@ fn called(trigger: &str) -> String {
 
 #[test]
 fn every_gate_takes_each_of_them() {
-    let checkout = checkout("gates");
+    let checkout = Checkout::for_dependencies("gates");
     let config = checkout.path(".circleci/config.yml");
     fs::create_dir_all(config.parent().expect("a folder")).expect("a folder");
     fs::copy(workspace().join(".circleci/config.yml"), config).expect("a copied file");
     for trigger in TRIGGERS {
-        let arguments = ["new", &called(trigger), "--trigger", trigger];
+        let name = called(trigger);
+        let mut arguments = vec!["new", &name, "--trigger", trigger];
+        if trigger == "sqs" {
+            arguments.extend(["--secret", "smtp-password"]);
+        }
         let planned = checkout.json(&[&arguments[..], &["--dry-run"]].concat());
         let made = checkout.json(&arguments);
         assert_eq!(planned, made);
@@ -54,11 +51,16 @@ fn every_gate_takes_each_of_them() {
     for trigger in TRIGGERS.iter().filter(|_| with_node) {
         assert!(ran.stderr.contains(&format!("node-{trigger}, by npm: test")), "{ran}");
     }
+    if with_node {
+        checkout.edit("node-http/src/index.js", "status: \"ok\"", "status: \"no\"");
+        let mut check = checkout.command(&["check"]);
+        run(check.env("CARGO_TARGET_DIR", workspace().join("target"))).fails_with(&["npm run test", "`node-http`"]);
+    }
 }
 
 #[test]
 fn a_route_is_where_it_was_wanted() {
-    let checkout = checkout("gates");
+    let checkout = Checkout::for_dependencies("gates");
     checkout.run(&["new", "shipping", "--trigger", "sqs", "--route", "/shipping"]).fails_with(&["answers no HTTP"]);
     assert_eq!(checkout.git(&["status", "--porcelain", "--", "shipping", "terraform"]), "");
     checkout.json(&["new", "shipping", "--route", "/v1/shipping"]);
@@ -72,7 +74,7 @@ fn a_route_is_where_it_was_wanted() {
 #[test]
 fn a_queue_is_productions() {
     const NAME: &str = "mailer";
-    let checkout = checkout("queue");
+    let checkout = Checkout::for_dependencies("queue");
     // What calls production need not be an HTTP API.
     for file in ["api.tf", "billing.tf", "orders.tf", "stage.tf"] {
         fs::remove_file(checkout.path("terraform/gateway").join(file)).expect("it is there");
@@ -132,7 +134,7 @@ fn a_queue_is_productions() {
 /// What each source sends arrives at the version behind production's alias. The clock's is only bound: nobody waits for it.
 #[test]
 fn each_source_reaches_production() {
-    let checkout = checkout("sources");
+    let checkout = Checkout::for_dependencies("sources");
     for trigger in TRIGGERS {
         checkout.json(&["new", &called(trigger), "--trigger", trigger]);
     }

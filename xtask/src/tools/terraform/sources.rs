@@ -1,6 +1,7 @@
 //! What Terraform reads in a root: not only its own files, but whatever `file()` and its kin may name.
 
 use crate::model::package::sha256;
+use crate::model::secrets;
 use anyhow::{Context, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -48,6 +49,15 @@ impl Sources {
     /// Of what names modules and providers, which are installed by it.
     pub(super) fn configuration(&self) -> String {
         digest(self.0.iter().filter(|(path, _)| is_configuration(path) || is_named(path, &[LOCK])))
+    }
+
+    /// What looks like a secret in Terraform's own files or in those of variables, but for what the `public` names hold.
+    pub(crate) fn secrets(&self, public: &BTreeSet<String>) -> Vec<String> {
+        let said = self.0.iter().filter(|(path, _)| is_configuration(path) || is_named(path, &[".tfvars.json"]));
+        let found = said.flat_map(|(path, bytes)| {
+            secrets::found(&path.display().to_string(), &String::from_utf8_lossy(bytes), public)
+        });
+        found.collect()
     }
 
     /// Terraform's own files, as texts.

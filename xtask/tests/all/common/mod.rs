@@ -67,6 +67,14 @@ impl Checkout {
         checkout
     }
 
+    /// The same for functions that depend on what the template's do: with the real workspace's `Cargo.lock`, which cargo cuts
+    /// down to what is needed, so that these are the versions that are downloaded.
+    pub(crate) fn for_dependencies(name: &str) -> Self {
+        let checkout = Self::for_builds(name);
+        fs::copy(workspace().join("Cargo.lock"), checkout.path("Cargo.lock")).expect("a copied file");
+        checkout
+    }
+
     /// Of the real workspace as it is, with what is not committed.
     pub(crate) fn of_the_workspace(name: &str) -> Self {
         let checkout = Self::in_fixed_folder(name);
@@ -104,13 +112,17 @@ impl Checkout {
         checkout
     }
 
-    /// Lets cargo write what the manifests have become into `Cargo.lock`, without a network.
+    /// Lets cargo write what the manifests have become into `Cargo.lock`, without a network where that will do.
     pub(crate) fn lock_dependencies(&self) {
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        clean(&mut command);
-        command.args(["update", "--workspace", "--offline"]).current_dir(&self.root);
-        let output = command.output().expect("cargo can be run");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let update = |more: &[&str]| {
+            let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+            clean(&mut command);
+            run(command.args(["update", "--workspace"]).args(more).current_dir(&self.root))
+        };
+        if update(&["--offline"]).code != Some(0) {
+            let ran = update(&[]);
+            assert_eq!(ran.code, Some(0), "{ran}");
+        }
     }
 
     /// What cargo says of the workspace, by another way than the command's own.

@@ -1,4 +1,4 @@
-//! The data: what publishes keeps what the environment names, holds none of it, and takes nothing away.
+//! The data: what publishes keeps what the environment names, holds none of it, and deletes nothing.
 
 use super::needs::Jobs;
 use super::{Accounts, abuses};

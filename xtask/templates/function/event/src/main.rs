@@ -2,7 +2,7 @@
 //!
 //! It runs inside Lambda alone: `cargo test -p {{name}}` hands it the events beside it, `cargo xtask invoke` those and others.
 
-mod handler;
+mod handler;{{secret.module}}
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use std::env;
@@ -12,6 +12,6 @@ use tracing::level_filters::LevelFilter;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let level = env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok());
-    tracing_subscriber::fmt().json().flatten_event(true).with_max_level(level.unwrap_or(LevelFilter::INFO)).init();
+    tracing_subscriber::fmt().json().flatten_event(true).with_max_level(level.unwrap_or(LevelFilter::INFO)).init();{{secret.start}}
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| handler::handle(event.payload))).await
 }

@@ -2,7 +2,7 @@
 //!
 //! Inside Lambda the router answers events; anywhere else (`cargo run -p {{name}}`) it answers plain HTTP.
 
-mod router;
+mod router;{{secret.module}}
 
 use lambda_http::Error;
 use std::env;
@@ -12,7 +12,7 @@ use tracing::level_filters::LevelFilter;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let level = env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok());
-    tracing_subscriber::fmt().json().flatten_event(true).with_max_level(level.unwrap_or(LevelFilter::INFO)).init();
+    tracing_subscriber::fmt().json().flatten_event(true).with_max_level(level.unwrap_or(LevelFilter::INFO)).init();{{secret.start}}
     let app = router::router();
     if env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
         return lambda_http::run(app).await;
