@@ -18,6 +18,9 @@ use textwrap::{Options, WordSplitter, wrap};
 /// Columns of a step's name.
 const NAME: usize = 10;
 
+/// A space at which no line is broken.
+const GLUE: &str = "\u{a0}";
+
 /// CI systems take a job for dead that says nothing for some minutes.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -59,10 +62,11 @@ fn running() -> MutexGuard<'static, BTreeMap<u64, Step>> {
 
 /// What is our own on stderr, in lines that its terminal does not break.
 pub(crate) fn said(text: &str) {
-    match Term::stderr().size_checked() {
-        Some((_, columns)) => line(&fold(text, columns.into(), NAME + 1)),
-        None => line(text),
-    }
+    let text = match Term::stderr().size_checked() {
+        Some((_, columns)) => fold(text, columns.into(), NAME + 1),
+        None => text.to_owned(),
+    };
+    line(&text.replace(GLUE, " "));
 }
 
 /// One line on stderr. Nobody may be listening there any more, which is no reason to stop.
@@ -106,7 +110,7 @@ impl Step {
         self.spinner.finish_and_clear();
         let seconds = self.started.elapsed().as_secs_f64();
         for text in report.unwrap_or_default().lines() {
-            said(&format!("{} {text}  {}", title(&self.name), coloured(style(format!("{seconds:.2} s")).dim())));
+            said(&format!("{} {text}  {}", title(&self.name), coloured(style(format!("{seconds:.2}{GLUE}s")).dim())));
         }
     }
 }
@@ -203,7 +207,12 @@ pub(crate) fn columns() -> Option<usize> {
 
 /// A result in lines that the terminal does not break, if it goes to one.
 pub(crate) fn folded(text: &str) -> Cow<'_, str> {
-    columns().map_or(Cow::Borrowed(text), |columns| Cow::Owned(fold(text, columns, 0)))
+    hanging(text, 0)
+}
+
+/// The same of lines that go on below a column of their own.
+pub(crate) fn hanging(text: &str, column: usize) -> Cow<'_, str> {
+    columns().map_or(Cow::Borrowed(text), |columns| Cow::Owned(fold(text, columns, column)))
 }
 
 /// No line is wider, unless it is one word; what goes on is indented more than its line, and at least by `hang`.
@@ -254,6 +263,7 @@ mod tests {
                 2,
                 "see\n  https://example.com/too-long-for-a-line\n  1 s",
             ),
+            (&format!("a step of time  1.25{GLUE}s"), 2, &format!("a step of time\n  1.25{GLUE}s")),
         ] {
             assert_eq!(fold(text, 20, hang), folded);
         }

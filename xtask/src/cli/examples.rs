@@ -86,8 +86,9 @@ mod tests {
     use clap::Parser;
     use std::collections::BTreeSet;
 
-    /// The lines of a terminal of the usual size.
+    /// The lines of a terminal of the usual size, and its columns.
     const SCREEN: usize = 40;
+    const WIDE: usize = 120;
 
     #[test]
     fn each_verb_has_examples_that_can_be_typed() {
@@ -107,7 +108,7 @@ mod tests {
     #[test]
     fn each_help_fits_a_screen_and_ends_with_them() {
         for (verb, examples) in EXAMPLES {
-            let mut command = command();
+            let mut command = command().term_width(WIDE);
             command.build();
             let verb = if verb.is_empty() { &mut command } else { command.find_subcommand_mut(verb).expect(verb) };
             let help = verb.render_help().to_string();

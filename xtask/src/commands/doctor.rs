@@ -11,6 +11,7 @@ use crate::project::{self, Project};
 use crate::release::build::judge;
 use crate::tools::git::Git;
 use crate::tools::{cargo, local, node, pinned, process, python, terraform};
+use crate::ui;
 use anyhow::{Result, anyhow};
 use serde::Serialize;
 use std::fmt;
@@ -32,12 +33,15 @@ struct Finding {
     hint: Option<String>,
 }
 
+/// Where what is said begins.
+const COLUMN: usize = 22;
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|Finding { what, ok, says, hint }| {
             let mark = if *ok { "ok" } else { "WRONG" };
-            writeln!(f, "{mark:<8} {what:<12} {says}")?;
-            hint.iter().try_for_each(|hint| writeln!(f, "{:<22}hint: {hint}", ""))
+            writeln!(f, "{}", ui::hanging(&format!("{mark:<8} {what:<12} {says}"), COLUMN))?;
+            hint.iter().try_for_each(|hint| writeln!(f, "{:<COLUMN$}hint: {hint}", ""))
         })
     }
 }

@@ -65,6 +65,17 @@ fn a_narrow_terminal_breaks_no_word_and_keeps_no_spinner() {
 }
 
 #[test]
+fn help_breaks_no_word_either() {
+    let checkout = Checkout::new();
+    for arguments in [&["--help"][..], &["deploy", "--help"]] {
+        let ran = run(checkout.on_terminal(COLUMNS, arguments).env("TERM", "dumb"));
+        assert!(ran.code == Some(0) && ran.stdout.contains("--allow-destroy") == (arguments.len() > 1), "{ran}");
+        let wide: Vec<_> = ran.stdout.lines().filter(|line| line.trim_end().len() > COLUMNS.get().into()).collect();
+        assert_eq!(wide, [""; 0], "{ran}");
+    }
+}
+
+#[test]
 fn a_spinner_says_what_its_tool_does() {
     let checkout = Checkout::new();
     let script = "echo '   Compiling something-large v1.0.0' >&2; sleep 1; exit 1";
