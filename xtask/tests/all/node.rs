@@ -161,6 +161,9 @@ fn what_makes_no_package_is_told() {
     refused(&["npm run build", "in the folder of `thumbnails`"]);
     checkout.edit(&manifest, "\"thumbnails\"", "\"orders\"");
     refused(&["two functions are called `orders`", "thumbnails"]);
+    checkout.write("word/package.json", "{\"name\": \"word\", \"version\": \"1.0.0\"}");
+    npm(&checkout.path(NAME), &["install", "file:../word"]);
+    refused(&["cannot read what was installed", "below the function's own"]);
     // A path of this machine is another one on the next.
     checkout.edit(&manifest, "\"scripts\": {", "\"scripts\": {\"build\": \"pwd > src/place.txt\",");
     let warned = checkout.run(&["build", "--function", NAME]);
