@@ -61,6 +61,6 @@ pub(crate) fn run(global: &Global, options: &cli::Apply) -> Result<ExitCode> {
     let functions = Functions::observe(&stacks, &packages, &known, before, refresh)?;
     let publish = unprepared.into_iter().chain(data.due().cloned()).chain(functions.due());
     let publish = Steps(publish.collect());
-    let lambdas = if dry_run { None } else { Some(functions.apply()?.lambdas) };
+    let lambdas = if dry_run { None } else { Some(data::explained(functions.apply())?.lambdas) };
     super::show(global, &Report { dry_run, publish, lambdas })
 }

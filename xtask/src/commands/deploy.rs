@@ -84,7 +84,7 @@ pub(crate) fn run(global: &Global, options: &Deploy) -> Result<ExitCode> {
         return super::show(global, &Report { dry_run, publish, release, gateway: gateway.transpose()?.flatten() });
     }
 
-    let applied = functions.apply()?;
+    let applied = data::explained(functions.apply())?;
     // All are proved before any alias moves, so that functions that belong together move together.
     let selected: Vec<_> = project.selected().collect();
     let proved = side_by_side(&selected, |function| {

@@ -3,6 +3,7 @@
 
 use super::{Due, Foreseen, Held, Plan, Stack, Stacks, Why};
 use crate::environment::Environment;
+use crate::error::Hint;
 use crate::tools::aws::Aws;
 use crate::tools::terraform::{Change, Sources};
 use crate::tools::{events, files};
@@ -13,6 +14,9 @@ use std::path::PathBuf;
 
 const FOLDER: &str = "terraform/data";
 const STATE: &str = "data";
+
+/// Terraform's words for an output that is not there.
+const UNSUPPORTED: &str = "This object does not have an attribute named";
 
 /// What functions are told of it, by the names of its outputs.
 pub(crate) type Outputs = Map<String, Value>;
@@ -121,6 +125,16 @@ impl<'a> Data<'a> {
             }
         }
         Ok(self.before.clone())
+    }
+}
+
+/// What to do where the functions want data that production's branch has not applied yet.
+pub(crate) fn explained<T>(applied: Result<T>) -> Result<T> {
+    match applied {
+        Err(error) if format!("{error:#}").contains(UNSUPPORTED) => Err(error).hint(
+            "an output that `var.data` lacks is there once production's branch has been deployed with it; `docs/data.md` tells how to try it before",
+        ),
+        other => other,
     }
 }
 

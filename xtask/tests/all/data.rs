@@ -160,6 +160,12 @@ fn made_before_the_functions(production: &Laptop<'_>) {
 
 /// Both publish, and what only production describes stays.
 fn in_turn(production: &Laptop<'_>, branch: &Laptop<'_>) {
+    let functions = "terraform/orders.tf";
+    let before = branch.checkout.read(functions);
+    let wants = "log_retention_days = 30\n  environment_variables = { INVOICES = var.data.invoices_table }\n";
+    branch.checkout.edit(functions, "log_retention_days = 30\n", wants);
+    branch.run(&["deploy"]).fails_with(&["invoices_table", "`docs/data.md` tells how to try it"]);
+    branch.checkout.write(functions, &before);
     for turn in 0..turns() {
         branch.says(&format!("branch {turn}"));
         let ran = branch.succeeds(&["deploy"]);
