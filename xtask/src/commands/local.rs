@@ -3,6 +3,7 @@
 use crate::cli::{Global, Local as Verb};
 use crate::project;
 use crate::tools::local::{self, Local, Status};
+use crate::tools::process;
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
