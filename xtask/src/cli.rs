@@ -64,7 +64,7 @@ pub(crate) enum Command {
     /// Show what Terraform would change; exit 1 if that is anything, with --refresh
     Plan(Refresh),
     /// Publish a version with Terraform, on production's branch after its data, and write terraform/output.json
-    Apply(Apply),
+    Apply(Publish),
     /// Write terraform/output.json from Terraform's state, and show it
     Output,
     /// Invoke the published version and judge its answer, before any alias moves
@@ -159,6 +159,15 @@ pub(crate) struct Apply {
     pub(crate) destroy: Destroy,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
+}
+
+#[derive(Debug, Args, Clone)]
+pub(crate) struct Publish {
+    #[command(flatten)]
+    pub(crate) apply: Apply,
+    /// Let the data of an older commit replace a newer one's
+    #[arg(long)]
+    pub(crate) allow_older: bool,
 }
 
 #[derive(Debug, Args, Clone, Copy, Default)]

@@ -3,7 +3,6 @@
 use super::Steps;
 use crate::cli::{self, Global};
 use crate::environment::Environment;
-use crate::error::Hint;
 use crate::model::duty::Duty;
 use crate::project::Project;
 use crate::release::build::build;
@@ -40,9 +39,9 @@ impl fmt::Display for Report {
     }
 }
 
-pub(crate) fn run(global: &Global, options: &cli::Apply) -> Result<ExitCode> {
+pub(crate) fn run(global: &Global, cli::Publish { apply: options, allow_older }: &cli::Publish) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
-    let source = Source::read(global, &project, cli::Alias::default())?;
+    let source = Source::read(global, &project, cli::Alias { allow_older: *allow_older, ..cli::Alias::default() })?;
     let environment = Environment::open(&global.env, &project, Duty::Publish)?;
     let stacks = Stacks::new(&project, &environment)?.allowing(&options.destroy.allow_destroy);
     let bootstrap = Bootstrap::new(&stacks)?;
@@ -53,9 +52,7 @@ pub(crate) fn run(global: &Global, options: &cli::Apply) -> Result<ExitCode> {
     let (held, refresh) = (data::held(&stacks)?, options.refresh.refresh);
     let data = Data::observe(&stacks, held.as_ref(), source.release.production, refresh)?;
     if data.due().is_some() {
-        Plan::require_newest(&stacks.aws, &source, &project).hint(
-            "pull the newer commit; where this one's data are to replace its, run `cargo xtask deploy --allow-older`",
-        )?;
+        Plan::require_newest(&stacks.aws, &source, &project)?;
     }
     let known = if dry_run { data.foresee()? } else { data.apply()? };
     let functions = Functions::observe(&stacks, &packages, &known, before, refresh)?;

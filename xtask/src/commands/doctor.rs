@@ -58,8 +58,11 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode> {
         finding("environment", settings(global, &root)),
     ];
     findings.extend(downloads::reached(&root).into_iter().map(|found| finding("download", found)));
-    // A workspace that cannot be read is a finding of the compiler's.
-    let project = Project::open(&[]).ok();
+    let project = Project::open(&[]);
+    // A workspace that cargo cannot read is a finding of the compiler's already.
+    if let (Err(error), Ok(_)) = (&project, cargo::workspace(&root)) {
+        findings.push(Finding { what: "functions", ok: false, says: format!("{error:#}"), hint: hint_of(error) });
+    }
     let needs_node = project
         .iter()
         .flat_map(|project| &project.functions)

@@ -3,6 +3,7 @@
 use crate::cli::{Global, Local as Verb};
 use crate::project;
 use crate::tools::local::{self, Local, Status};
+use crate::tools::process;
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -23,11 +24,30 @@ impl fmt::Display for Status {
 /// What leads another program there.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-struct Variables(BTreeMap<&'static str, String>);
+struct Variables {
+    set: BTreeMap<&'static str, String>,
+    /// What would lead it elsewhere all the same.
+    #[serde(skip)]
+    unset: Vec<String>,
+}
+
+impl Variables {
+    fn new(local: &Local) -> Self {
+        let leads_elsewhere = |name: &String| {
+            name.starts_with("AWS_ENDPOINT_URL_")
+                || ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"].contains(&name.as_str())
+        };
+        Self {
+            set: local.variables().into_iter().collect(),
+            unset: process::variables().into_iter().filter(leads_elsewhere).collect(),
+        }
+    }
+}
 
 impl fmt::Display for Variables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|(name, value)| writeln!(f, "export {name}={value}"))
+        self.unset.iter().try_for_each(|name| writeln!(f, "unset {name}"))?;
+        self.set.iter().try_for_each(|(name, value)| writeln!(f, "export {name}={value}"))
     }
 }
 
@@ -43,10 +63,7 @@ pub(crate) fn run(global: &Global, verb: &Verb) -> Result<ExitCode> {
         }
         Verb::Reset => Local::up(&target, None)?.reset()?,
         Verb::Env => {
-            return super::show_as_it_is(
-                global,
-                &Variables(Local::up(&target, None)?.variables().into_iter().collect()),
-            );
+            return super::show_as_it_is(global, &Variables::new(&Local::up(&target, None)?));
         }
         Verb::Status => {}
     }

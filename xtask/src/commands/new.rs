@@ -42,7 +42,7 @@ impl fmt::Display for Report {
         if let Some(secret) = &self.secret {
             writeln!(
                 f,
-                "before deploying, put the secret into each environment: `aws secretsmanager create-secret --name {secret} --secret-string file:///dev/stdin`"
+                "before deploying, put the secret into each environment: `aws secretsmanager create-secret --name {secret} --secret-string file:///dev/stdin`; `cargo xtask local env` leads a shell to the local AWS"
             )?;
         }
         let setting = if self.triggers.is_empty() {

@@ -45,16 +45,24 @@ pub(crate) fn function(manifest: &str, folder: &Path) -> Result<Option<Function>
     if number.is_none_or(|number| number.parse::<u32>().is_err()) {
         return Err(format!("the runtime `{runtime}` is not Node's, as `nodejs22.x` is"));
     }
-    if !handler.rsplit_once('.').is_some_and(|(module, export)| !module.is_empty() && !export.is_empty()) {
+    let is_whole = |(module, export): (&str, &str)| !module.is_empty() && !module.ends_with('/') && !export.is_empty();
+    if !split(&handler).is_some_and(is_whole) {
         return Err(format!("the handler `{handler}` is not `MODULE.EXPORT`, as `src/index.handler` is"));
     }
     let source = Source::Node { runtime, handler, scripts };
     Ok(Some(Function { name, folder: folder.to_owned(), architecture, source }))
 }
 
+/// A handler's module and what it exports: Lambda splits the name behind the last slash at its first dot.
+fn split(handler: &str) -> Option<(&str, &str)> {
+    let name = handler.rfind('/').map_or(0, |slash| slash + 1);
+    let dot = name + handler[name..].find('.')?;
+    Some((&handler[..dot], &handler[dot + 1..]))
+}
+
 /// The files that may be the handler's module, by their paths in the package: Lambda looks for them in this order.
 pub(crate) fn modules(handler: &str) -> [String; 3] {
-    let module = handler.rsplit_once('.').map_or(handler, |(module, _)| module);
+    let module = split(handler).map_or(handler, |(module, _)| module);
     let module = module.trim_start_matches("./");
     ["js", "mjs", "cjs"].map(|ending| format!("{module}.{ending}"))
 }
@@ -144,7 +152,8 @@ mod tests {
     #[test]
     fn the_handler_s_module_is_a_file() {
         assert_eq!(modules("dist/index.handler"), ["dist/index.js", "dist/index.mjs", "dist/index.cjs"]);
-        assert_eq!(modules("./a.b.handler")[0], "a.b.js");
+        assert_eq!(modules("./a.b.handler")[0], "a.js", "`b.handler` is what it exports");
+        assert_eq!(modules("v1.2/index.handler")[0], "v1.2/index.js");
     }
 
     #[test]

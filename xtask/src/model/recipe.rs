@@ -6,10 +6,10 @@ use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What each function is made from besides its own folders: the linker's pin, flags, and how a package is zipped.
-const OF_ALL: &[&str] = &["xtask/pins/", "xtask/src/"];
+/// What each function is made from besides its own folders: the linker's pin, flags, and what zips a package.
+const OF_ALL: &[&str] = &["Cargo.lock", "xtask/pins/", "xtask/src/"];
 /// What cargo reads for all of its functions.
-const OF_CRATES: &[&str] = &[".cargo/", "Cargo.lock", "Cargo.toml", "rust-toolchain", "rust-toolchain.toml"];
+const OF_CRATES: &[&str] = &[".cargo/", "Cargo.toml", "rust-toolchain", "rust-toolchain.toml"];
 
 /// Whether a file, by its path below the root, belongs to a function's recipe. `folders` are those of what the function is
 /// built of, by theirs.
@@ -93,14 +93,16 @@ mod tests {
     }
 
     #[test]
-    fn a_recipe_for_node_has_nothing_of_cargo() {
+    fn a_recipe_for_node_has_of_cargo_only_what_zips_it() {
         let (runtime, handler) = ("nodejs22.x".to_owned(), "src/index.handler".to_owned());
         let source = Source::Node { runtime, handler, scripts: BTreeMap::new() };
         let is_part = |path| is_part(&source, &["thumbnails".to_owned()], path);
-        for path in ["thumbnails/package-lock.json", "thumbnails/src/index.js", "xtask/src/model/package.rs"] {
+        for path in
+            ["thumbnails/package-lock.json", "thumbnails/src/index.js", "xtask/src/model/package.rs", "Cargo.lock"]
+        {
             assert!(is_part(path), "{path}");
         }
-        for path in ["Cargo.lock", "Cargo.toml", ".cargo/config.toml", "package.json", "orders/src/main.rs"] {
+        for path in ["Cargo.toml", ".cargo/config.toml", "package.json", "orders/src/main.rs"] {
             assert!(!is_part(path), "{path}");
         }
     }

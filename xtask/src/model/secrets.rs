@@ -67,8 +67,8 @@ fn looks_like(name: &str, value: &str) -> Option<&'static str> {
     if is_random(value) {
         return Some("has what looks random");
     }
-    // The key of a table or a map, as in `id`.
-    let is_word = last == "KEY" && value.chars().all(|c| c.is_ascii_lowercase() || "-_".contains(c));
+    // The key of a table or a map, as in `id` or `createdAt`.
+    let is_word = last == "KEY" && value.chars().all(|c| c.is_ascii_alphabetic() || "-_".contains(c));
     let is_called_so = SECRET.contains(&last) && !is_word && !leads_elsewhere(value);
     is_called_so.then_some("is called like a secret, and has a value")
 }
@@ -229,6 +229,8 @@ mod tests {
             ("QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/123456789012/Orders2"),
             ("PARTITION_KEY", "id"),
             ("SORT_KEY", "created-at"),
+            ("TABLE_SORT_KEY", "createdAt"),
+            ("HASH_KEY", "PK"),
             ("STRIPE_PUBLISHABLE_KEY", "pk_live_51H8kX9v2QmZ7LpT4RwYb8Hs"),
             ("API_KEY_HEADER", "x-api-key"),
             ("USER_POOL_ID", "eu-central-1_AbCdEf2hI"),

@@ -1,7 +1,7 @@
 //! The packages of a release, refused here rather than by AWS.
 
 use super::proof::smoke_test;
-use super::shelf::Shelf;
+use super::shelf::{Place, Shelf};
 use crate::error::{Hint, with_hint};
 use crate::model::compiler::Compiler;
 use crate::model::elf;
@@ -73,7 +73,10 @@ fn packages(project: &Project, functions: Vec<&Function>, anew: bool) -> Result<
         let tools = workshop.tools(function)?;
         packages.push(events::step("package", || {
             let (made, sources) = workshop.make(function, &tools)?;
-            if let (Some(place), Some(sources)) = (place, sources) {
+            // What was edited meanwhile is another recipe's.
+            let is_as_before =
+                |place: &Place| Shelf::open(project).and_then(|now| now.place(function)).as_ref() == Some(place);
+            if let Some((place, sources)) = place.zip(sources).filter(|(place, _)| is_as_before(place)) {
                 place.keep(&made.zip, &sources);
             }
             made.put(project)
@@ -192,8 +195,9 @@ impl<'a> Workshop<'a> {
         }
         let entries: Vec<_> = entries.iter().map(|(name, contents, mode)| (&**name, &**contents, *mode)).collect();
         let zip = zip(name, &entries, "npm ls --omit=dev")?;
-        // It is made in a copy that has nothing else.
-        let sources = trace.is_none().then(Vec::new);
+        // It is made in a copy that has nothing else; but what is installed in a folder above, Node finds too.
+        let is_alone = !target.ancestors().any(|above| above.join("node_modules").exists());
+        let sources = (trace.is_none() && is_alone).then(Vec::new);
         Ok((Made { function, zip, maker: Maker::Node { node: release.to_owned() }, kept: false }, sources))
     }
 }

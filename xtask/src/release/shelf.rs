@@ -26,7 +26,7 @@ pub(super) struct Shelf<'a> {
 }
 
 /// Where the package lies that is made of this and nothing else, once it was made.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Place {
     folder: PathBuf,
     /// The release of what makes it: of a crate's packages that of the compiler which the workspace names, as others may make
@@ -118,7 +118,12 @@ impl Place {
             let taken = path.metadata().and_then(|meta| meta.modified()).ok();
             taken.and_then(|taken| taken.elapsed().ok()).is_some_and(|age| age > KEPT)
         };
-        for place in self.folder.parent().into_iter().flat_map(entries) {
+        // Others may have something in a folder that somebody has named.
+        let is_place = |folder: &PathBuf| {
+            let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+        };
+        for place in self.folder.parent().into_iter().flat_map(entries).filter(is_place) {
             if entries(&place).all(is_old) {
                 drop(std::fs::remove_dir_all(place));
             }

@@ -120,6 +120,7 @@ impl<'a> Data<'a> {
                 return Ok(told(&after));
             }
             (None, None) => events::say("data", "nothing has changed"),
+            (None, Some(Why::New)) => events::say("data", &format!("none yet: `{production}` applies `{FOLDER}/`")),
             (None, Some(_)) => {
                 events::say("data", &format!("as `{production}` applied them; this branch's `{FOLDER}/` differs"));
             }
@@ -158,8 +159,8 @@ fn own<'a>(outputs: impl IntoIterator<Item = (&'a String, &'a Value)>) -> Output
 
 /// Whether it holds more than the frame in which a table can be written.
 fn describes_any(sources: &Sources) -> bool {
-    let begins = |line: &str| ["resource ", "module "].iter().any(|block| line.starts_with(block));
-    let in_json = |text: &str| text.contains("\"resource\"") || text.contains("\"module\"");
+    let begins = |line: &str| ["resource ", "module ", "data "].iter().any(|block| line.starts_with(block));
+    let in_json = |text: &str| ["\"resource\"", "\"module\"", "\"data\""].iter().any(|block| text.contains(block));
     sources.texts().any(|text| text.lines().any(|line| begins(line.trim_start())) || in_json(&text))
 }
 

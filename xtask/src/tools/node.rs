@@ -142,6 +142,7 @@ pub(crate) fn check(
     if gates.is_empty() {
         return Ok(gates);
     }
+    let _lock = files::lock(&copy.with_extension("lock"), files::PATIENCE)?;
     let copy = &write(inputs, copy)?;
     install(&function.name, copy, &["--include=dev"])?;
     let build = scripts.contains_key("build").then_some("build");

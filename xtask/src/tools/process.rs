@@ -59,8 +59,13 @@ impl Finished {
 
 /// Which of our variables no tool hears, though somebody may think so.
 pub(crate) fn unheard() -> Vec<String> {
-    let set: Vec<_> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+    let set = variables();
     caller::unheard(set.iter().map(String::as_str)).into_iter().map(str::to_owned).collect()
+}
+
+/// The names of our variables.
+pub(crate) fn variables() -> Vec<String> {
+    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
 }
 
 impl Tool {

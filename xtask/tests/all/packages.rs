@@ -6,6 +6,7 @@ use crate::common::{Checkout, Ran, run, rustc};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
 /// Only the pin is changed, as no test can bring another compiler along.
@@ -131,4 +132,31 @@ fn what_is_kept_is_what_its_source_makes() {
     }
     let unkept = run(checkout.command(&["build", "--json"]).env("PACKAGE_CACHE", "")).json();
     assert_eq!(made(&unkept), first);
+}
+
+#[test]
+fn what_was_edited_meanwhile_is_not_kept_as_what_it_was() {
+    let checkout = Checkout::new();
+    checkout.write("orders/note.txt", "before");
+    checkout.write("orders/build.rs", "fn main() { std::fs::write(\"note.txt\", \"meanwhile\").unwrap(); }");
+    let build = || of(&checkout.json(&["build", "--function", ORDERS]), ORDERS)["kept"].clone();
+    assert_eq!(build(), false);
+    assert_eq!(checkout.read("orders/note.txt"), "meanwhile");
+    checkout.write("orders/note.txt", "before");
+    assert_eq!(build(), false);
+}
+
+#[test]
+fn what_nobody_takes_is_forgotten_and_nothing_else() {
+    let checkout = Checkout::new();
+    let old = SystemTime::now() - Duration::from_secs(31 * 24 * 60 * 60);
+    let place = |name: &str| {
+        let path = format!("target/packages/{name}/file.zip");
+        checkout.write(&path, "old");
+        fs::File::open(checkout.path(&path)).and_then(|file| file.set_modified(old)).expect("it can be made old");
+        checkout.path(&path)
+    };
+    let (ours, theirs) = (place(&"0a".repeat(32)), place("photos"));
+    checkout.json(&["build", "--function", ORDERS]);
+    assert_eq!((ours.exists(), theirs.exists()), (false, true));
 }

@@ -78,11 +78,17 @@ fn a_variable_that_looks_like_one_is_refused() {
 #[test]
 fn a_shell_is_led_to_the_local_aws() {
     let checkout = Checkout::new();
-    let ran = checkout.run(&["local", "env"]);
+    let others = [("AWS_PROFILE", "my-dev"), ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")];
+    let ran = crate::common::run(checkout.command(&["local", "env"]).envs(others));
     let status = checkout.json(&["local", "status"]);
     let mut shell = std::process::Command::new("sh");
-    shell.args(["-c", "eval \"$1\"; echo \"$AWS_ENDPOINT_URL $AWS_ACCESS_KEY_ID\"", "sh", &ran.stdout]);
-    let led = crate::common::run(&mut shell).stdout;
+    shell.args([
+        "-c",
+        "eval \"$1\"; echo \"$AWS_ENDPOINT_URL $AWS_ACCESS_KEY_ID$AWS_PROFILE$AWS_ENDPOINT_URL_S3\"",
+        "sh",
+        &ran.stdout,
+    ]);
+    let led = crate::common::run(shell.envs(others)).stdout;
     assert_eq!(led.trim(), format!("{} {LOCAL_ACCOUNT}", status["endpoint"].as_str().expect("it runs")), "{ran}");
     assert_eq!(checkout.json(&["local", "env"])["AWS_ENDPOINT_URL"], status["endpoint"]);
 }
