@@ -68,7 +68,7 @@ fn a_narrow_terminal_breaks_no_word_and_keeps_no_spinner() {
 fn help_breaks_no_word_either() {
     let checkout = Checkout::new();
     for arguments in [&["--help"][..], &["deploy", "--help"]] {
-        let ran = run(checkout.on_terminal(COLUMNS, arguments).env("TERM", "dumb"));
+        let ran = run(checkout.on_terminal(COLUMNS, arguments).env("NO_COLOR", "1"));
         assert!(ran.code == Some(0) && ran.stdout.contains("--allow-destroy") == (arguments.len() > 1), "{ran}");
         let wide: Vec<_> = ran.stdout.lines().filter(|line| line.trim_end().len() > COLUMNS.get().into()).collect();
         assert_eq!(wide, [""; 0], "{ran}");
