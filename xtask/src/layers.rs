@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Each room, and those it may know besides itself. Arrows point down.
 const ROOMS: [(&str, &[&str]); 10] = [
-    ("main", &["cli", "ui", "commands", "release", "stacks", "environment", "project", "tools", "model", "error"]),
+    ("lib", &["cli", "ui", "commands", "release", "stacks", "environment", "project", "tools", "model", "error"]),
     ("commands", &["cli", "ui", "release", "stacks", "environment", "project", "tools", "model", "error"]),
     ("release", &["cli", "stacks", "environment", "project", "tools", "model", "error"]),
     ("stacks", &["environment", "project", "tools", "model", "error"]),
@@ -84,7 +84,7 @@ fn arrows(modules: &Modules) -> BTreeMap<&str, BTreeSet<&str>> {
 }
 
 fn known_by<'a>(name: &str, text: &str, modules: &'a Modules) -> BTreeSet<&'a str> {
-    let within: Vec<&str> = if name == "main" { Vec::new() } else { name.split("::").collect() };
+    let within: Vec<&str> = if name == "lib" { Vec::new() } else { name.split("::").collect() };
     let tokens = tokens(text);
     let mut known = BTreeSet::new();
     for at in (0..tokens.len()).filter(|at| tokens.get(at + 1) == Some(&"::")) {
