@@ -74,6 +74,12 @@ data "aws_iam_policy_document" "publish" {
       for state in ["data", "functions"] : [for end in ["tfstate", "tfstate.tflock", "applied"] : "${local.bucket}/${state}.${end}"]
     ]))
   }
+
+  statement {
+    sid       = "KeepPackages"
+    actions   = ["s3:GetObject", "s3:PutObject"]
+    resources = ["${local.bucket}/packages/*"]
+  }
 }
 
 locals {

@@ -4,7 +4,6 @@ resource "aws_s3_bucket" "state" {
   # checkov:skip=CKV_AWS_18:A log would need a bucket of its own; CloudTrail can record who reads and writes states.
   # checkov:skip=CKV_AWS_144:Lost states can be imported anew; a copy in another region would be one more to guard.
   # checkov:skip=CKV_AWS_145:S3 encrypts it with a key of its own; another costs money and one more permission.
-  # checkov:skip=CKV2_AWS_61:Every older state is a way back, and a state is a few kB.
   # checkov:skip=CKV2_AWS_62:Nothing waits for a change of a state.
 
   bucket = var.state_bucket
@@ -21,6 +20,38 @@ resource "aws_s3_bucket_versioning" "state" {
   versioning_configuration {
     status = "Enabled"
   }
+}
+
+# Every older state is a way back, and a state is a few kB; packages are larger, and can be made again. An emulated AWS is
+# not filled, and the provider waits most of a minute for a lifecycle.
+resource "aws_s3_bucket_lifecycle_configuration" "state" {
+  count = var.emulated ? 0 : 1
+
+  bucket = aws_s3_bucket.state.id
+
+  rule {
+    id     = "packages"
+    status = "Enabled"
+
+    filter {
+      prefix = "packages/"
+    }
+
+    expiration {
+      days = 30
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 1
+    }
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 1
+    }
+  }
+
+  # S3 wants to know first what an older version is.
+  depends_on = [aws_s3_bucket_versioning.state]
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "state" {

@@ -6,6 +6,7 @@ use crate::environment::Environment;
 use crate::model::duty::Duty;
 use crate::project::Project;
 use crate::release::build::build;
+use crate::release::depot::Depot;
 use crate::release::plan::Plan;
 use crate::release::source::Source;
 use crate::stacks::Stacks;
@@ -48,7 +49,8 @@ pub(crate) fn run(global: &Global, cli::Publish { apply: options, allow_older }:
     let dry_run = options.dry_run.dry_run;
     let unprepared = if dry_run { bootstrap.due()? } else { bootstrap.ensure()? };
     let before = functions::held(&stacks)?;
-    let packages = build(&project, functions::to_build(&project, &before)?.into_iter())?;
+    let depot = Depot::of(&environment, dry_run)?;
+    let packages = build(&project, functions::to_build(&project, &before)?.into_iter(), depot.as_ref())?;
     let (held, refresh) = (data::held(&stacks)?, options.refresh.refresh);
     let data = Data::observe(&stacks, held.as_ref(), source.release.production, refresh)?;
     if data.due().is_some() {

@@ -22,6 +22,6 @@ impl fmt::Display for Report {
 pub(crate) fn run(global: &Global, options: Build) -> Result<ExitCode> {
     let project = Project::open(&global.function)?;
     let functions = project.selected();
-    let packages = if options.rebuild { rebuild(&project, functions) } else { build(&project, functions) };
+    let packages = if options.rebuild { rebuild(&project, functions) } else { build(&project, functions, None) };
     super::show(global, &Report(packages?))
 }

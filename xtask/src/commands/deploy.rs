@@ -11,6 +11,7 @@ use crate::model::function::Function;
 use crate::model::version::Version;
 use crate::project::Project;
 use crate::release::build::build;
+use crate::release::depot::Depot;
 use crate::release::plan::{Moved, Plan};
 use crate::release::proof::prove;
 use crate::release::source::Source;
@@ -45,10 +46,11 @@ pub(crate) fn run(global: &Global, options: &Deploy) -> Result<ExitCode> {
             Some(environment)
         }
     };
+    let depot = known.as_ref().map(|environment| Depot::of(environment, dry_run)).transpose()?.flatten();
     // What the state holds does not depend on the packages, and reading it takes as long as a build with nothing to do.
     let (prepared, packages) = std::thread::scope(|scope| {
         let prepared = scope.spawn(|| prepare(&project, known, production, dry_run));
-        let packages = build(&project, project.selected());
+        let packages = build(&project, project.selected(), depot.as_ref());
         (prepared.join(), packages)
     });
     let mut packages = packages?;
@@ -58,7 +60,7 @@ pub(crate) fn run(global: &Global, options: &Deploy) -> Result<ExitCode> {
     let others = functions::to_build(&project, &before)?.into_iter();
     let others: Vec<_> = others.filter(|other| packages.iter().all(|built| built.function != other.name)).collect();
     if !others.is_empty() {
-        packages.extend(build(&project, others.into_iter())?);
+        packages.extend(build(&project, others.into_iter(), depot.as_ref())?);
     }
     let stacks = Stacks::new(&project, &environment)?.allowing(&options.destroy.allow_destroy);
     let refresh = options.refresh.refresh;

@@ -5,6 +5,7 @@ use crate::environment::Environment;
 use crate::model::duty::Duty;
 use crate::project::Project;
 use crate::release::build::build;
+use crate::release::depot::Depot;
 use crate::release::source::branch;
 use crate::stacks::bootstrap::Bootstrap;
 use crate::stacks::data::{self, Data};
@@ -20,7 +21,8 @@ pub(crate) fn run(global: &Global, Refresh { refresh }: Refresh) -> Result<ExitC
     // Refused where an account is not prepared; on the local AWS a plan needs no bootstrap.
     Bootstrap::new(&stacks)?.due()?;
     let before = functions::held(&stacks)?;
-    let packages = build(&project, functions::to_build(&project, &before)?.into_iter())?;
+    let depot = Depot::of(&environment, true)?;
+    let packages = build(&project, functions::to_build(&project, &before)?.into_iter(), depot.as_ref())?;
     // Any other branch leaves the data as they are.
     let production = branch(global, &project.root).is_ok_and(|branch| branch == project.names.production);
     let data = Data::observe(&stacks, data::held(&stacks)?.as_ref(), production, refresh)?;

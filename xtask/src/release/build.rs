@@ -1,5 +1,6 @@
 //! The packages of a release, refused here rather than by AWS.
 
+use super::depot::Depot;
 use super::proof::smoke_test;
 use super::shelf::{Place, Shelf};
 use crate::error::{Hint, with_hint};
@@ -12,6 +13,7 @@ use crate::project::Project;
 use crate::stacks::functions::refuse_secrets;
 use crate::stacks::role::Role;
 use crate::tools::cargo::{self, Compiled};
+use crate::tools::parallel::side_by_side;
 use crate::tools::pinned::Zig;
 use crate::tools::{events, files, node};
 use anyhow::{Context, Error, Result};
@@ -43,18 +45,22 @@ fn judge_files(function: &Function) -> Result<()> {
     Role::of(function).map(drop)
 }
 
-/// The package of each function, in the order of their names: one that was made before of the very same, or else one that
-/// is made now.
-pub(crate) fn build<'a>(project: &Project, functions: impl Iterator<Item = &'a Function>) -> Result<Vec<Package>> {
-    packages(project, functions.collect(), false)
+/// The package of each function, in the order of their names: one that was made before of the very same, here or for the
+/// account, or else one that is made now.
+pub(crate) fn build<'a>(
+    project: &Project,
+    functions: impl Iterator<Item = &'a Function>,
+    depot: Option<&Depot>,
+) -> Result<Vec<Package>> {
+    packages(project, functions.collect(), depot, false)
 }
 
 /// The same, all made now.
 pub(crate) fn rebuild<'a>(project: &Project, functions: impl Iterator<Item = &'a Function>) -> Result<Vec<Package>> {
-    packages(project, functions.collect(), true)
+    packages(project, functions.collect(), None, true)
 }
 
-fn packages(project: &Project, functions: Vec<&Function>, anew: bool) -> Result<Vec<Package>> {
+fn packages(project: &Project, functions: Vec<&Function>, depot: Option<&Depot>, anew: bool) -> Result<Vec<Package>> {
     refuse_secrets(&project.root, &project.names)?;
     functions.iter().try_for_each(|function| judge_files(function))?;
     let shelf = Shelf::open(project);
@@ -66,18 +72,33 @@ fn packages(project: &Project, functions: Vec<&Function>, anew: bool) -> Result<
             None => missing.push((function, place)),
         }
     }
-    missing.iter().try_for_each(|(function, _)| can_be_made(project, function))?;
+    let fetched = side_by_side(&missing, |(function, place): &(&Function, Option<Place>)| {
+        let (depot, place) = depot.zip(place.as_ref())?;
+        Made::before(function, depot.take(&place.recipe)?, &place.maker)
+    });
+    let mut to_make = Vec::new();
+    for (missing, fetched) in missing.into_iter().zip(fetched) {
+        match fetched {
+            Some(made) => packages.push(events::step("package", || made.put(project))?),
+            None => to_make.push(missing),
+        }
+    }
+    to_make.iter().try_for_each(|(function, _)| can_be_made(project, function))?;
     let workshop = Workshop::new(project, &project.target);
     // One after the other: cargo uses all cores for each.
-    for (function, place) in missing {
+    for (function, place) in to_make {
         let tools = workshop.tools(function)?;
         packages.push(events::step("package", || {
             let (made, sources) = workshop.make(function, &tools)?;
             // What was edited meanwhile is another recipe's.
             let is_as_before =
                 |place: &Place| Shelf::open(project).and_then(|now| now.place(function)).as_ref() == Some(place);
-            if let Some((place, sources)) = place.zip(sources).filter(|(place, _)| is_as_before(place)) {
-                place.keep(&made.zip, &sources);
+            let is_its_own = |(place, sources): &(Place, Vec<_>)| place.knows(sources) && is_as_before(place);
+            if let Some((place, _)) = place.zip(sources).filter(is_its_own) {
+                place.keep(&made.zip);
+                if let Some(depot) = depot {
+                    depot.keep(&place.recipe, &made.zip);
+                }
             }
             made.put(project)
         })?);

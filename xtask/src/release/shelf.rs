@@ -28,6 +28,8 @@ pub(super) struct Shelf<'a> {
 /// Where the package lies that is made of this and nothing else, once it was made.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Place {
+    /// The digest of what it is made from, in hex.
+    pub(super) recipe: String,
     folder: PathBuf,
     /// The release of what makes it: of a crate's packages that of the compiler which the workspace names, as others may make
     /// other bytes, and of theirs nothing is kept.
@@ -63,8 +65,10 @@ impl<'a> Shelf<'a> {
             Some((path.clone(), digest.finalize().into()))
         };
         let parts: BTreeMap<_, _> = parts.filter_map(read).collect();
+        let recipe = recipe::digest(function, &maker, &parts);
         Some(Place {
-            folder: self.folder.join(recipe::digest(function, &maker, &parts)),
+            folder: self.folder.join(&recipe),
+            recipe,
             maker,
             files: parts.keys().map(|path| root.join(path)).collect(),
             builds: self.project.builds(),
@@ -86,12 +90,13 @@ impl Place {
         Some(zip)
     }
 
-    /// Keeps a package, if all that the compiler has read for it is what it is known by. That is for later runs: where it
-    /// cannot be done, this one has lost nothing.
-    pub(super) fn keep(&self, zip: &[u8], sources: &[PathBuf]) {
-        if !sources.iter().all(|path| self.files.contains(path) || path.starts_with(&self.builds)) {
-            return;
-        }
+    /// Whether all that the compiler has read for a package is what it is known by.
+    pub(super) fn knows(&self, sources: &[PathBuf]) -> bool {
+        sources.iter().all(|path| self.files.contains(path) || path.starts_with(&self.builds))
+    }
+
+    /// Keeps a package for later runs: where it cannot be done, this one has lost nothing.
+    pub(super) fn keep(&self, zip: &[u8]) {
         let path = self.folder.join(format!("{}.zip", sha256(zip).hex));
         for other in self.packages().into_iter().filter(|other| *other != path) {
             events::warn(

@@ -98,7 +98,7 @@ impl Held {
             earlier.extend(before.into_iter().filter(|before| before.digest != digest).take(REMEMBERED - 1));
         }
         let whole = Whole { digest, lineage: snapshot.lineage, serial: snapshot.serial, earlier };
-        aws.put_object(bucket, &beside(key), &serde_json::to_string(&whole)?)
+        aws.put_object(bucket, &beside(key), &serde_json::to_vec(&whole)?)
     }
 
     /// What an earlier apply of the very same left, if another one came after it.

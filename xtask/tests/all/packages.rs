@@ -1,7 +1,9 @@
 //! Packages: those of another compiler, and those that need none, as they were made before.
 
 use crate::common::fixture::{BILLING, FUNCTIONS, ORDERS};
+use crate::common::proxy::{Action, Refusal, Rule};
 use crate::common::report::of;
+use crate::common::stage::{Stage, bucket};
 use crate::common::{Checkout, Ran, run, rustc};
 use serde_json::{Value, json};
 use std::fs;
@@ -159,4 +161,63 @@ fn what_nobody_takes_is_forgotten_and_nothing_else() {
     let (ours, theirs) = (place(&"0a".repeat(32)), place("photos"));
     checkout.json(&["build", "--function", ORDERS]);
     assert_eq!((ours.exists(), theirs.exists()), (false, true));
+}
+
+/// A job in a clone whose compiler always fails, and that has nothing of what other clones have made.
+fn job(stage: &Stage, line: &str) -> Ran {
+    let (clone, cache) = (stage.another_clone(), tempfile::tempdir().expect("a folder"));
+    let folder = cache.path().to_str().expect("UTF-8");
+    let ran = stage.run_with(clone.path(), line, &[("RUSTC", "/bin/false"), ("PACKAGE_CACHE", folder)]);
+    assert_eq!(
+        fs::read_dir(&cache).expect("a folder").count(),
+        0,
+        "what one account holds is not carried into another"
+    );
+    ran
+}
+
+#[test]
+fn what_was_made_for_an_account_is_taken_from_there() {
+    let stage = Stage::new("packages");
+    let packages =
+        || -> Vec<String> { stage.objects().into_iter().filter(|key| key.starts_with("packages/")).collect() };
+    stage.succeeds("bootstrap");
+    stage.dry_run("deploy");
+    assert_eq!(packages(), Vec::<String>::new(), "a dry run keeps nothing");
+    // What was made before is not sent.
+    fs::remove_dir_all(stage.checkout.path("target/packages")).expect("it was kept");
+    let first = stage.run("deploy --json").json();
+    let kept = packages();
+    assert_eq!(kept.len(), FUNCTIONS.len(), "{kept:?}");
+
+    let second = job(&stage, "deploy --json").json();
+    for function in FUNCTIONS {
+        let [first, second] = [&first, &second].map(|report| of(report, function));
+        assert_eq!(second["package_sha256"], first["package_sha256"]);
+        assert_eq!([&second["version"], &second["published"]], [&first["version"], &json!(false)]);
+    }
+    assert_eq!(job(&stage, "plan").code, Some(0));
+
+    // Another one in its place, or beside it, is not taken.
+    let other =
+        format!("{}/{}", kept[0].rsplit_once('/').expect("a folder").0, kept[1].rsplit('/').next().expect("a name"));
+    for path in [&kept[0], &other] {
+        assert_eq!(stage.ask("s3", "PUT", &format!("{}/{path}", bucket()), "another").0, 200);
+        job(&stage, "deploy").fails_with(&["/bin/false"]);
+    }
+
+    // Where the account refuses, a deploy does without, and is told once.
+    for function in FUNCTIONS {
+        stage.checkout.say(function, "second");
+    }
+    stage.checkout.commit("Other code of both");
+    let before = packages();
+    stage.proxy.add(Rule::on("s3", "ListObjectsV2").about("packages"), Action::Refuse(Refusal::Denied));
+    let ran = stage.succeeds("deploy");
+    assert_eq!(
+        ran.stderr.matches("warning: packages are neither taken from the account nor kept there").count(),
+        1,
+        "{ran}"
+    );
+    assert_eq!(packages(), before, "nothing is sent after that");
 }

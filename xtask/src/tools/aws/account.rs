@@ -100,7 +100,7 @@ impl Aws {
             method: "GET",
             endpoint: self.endpoint("apigateway"),
             path: format!("/v2/apis/{id}"),
-            body: String::new(),
+            body: Vec::new(),
             target: None,
         };
         let answer = found(&format!("cannot tell whether the HTTP API `{id}` is there"), self.signed(request))?;

@@ -71,9 +71,15 @@ impl Aws {
         found(&format!("cannot read `{key}` in bucket `{bucket}`"), self.s3("GET", bucket, key, ""))
     }
 
+    /// The same of what is no text.
+    pub(crate) fn object_bytes(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>> {
+        let answer = self.signed_bytes(self.about("GET", bucket, key, &[]));
+        found(&format!("cannot read `{key}` in bucket `{bucket}`"), answer)
+    }
+
     /// Writes an object.
-    pub(crate) fn put_object(&self, bucket: &str, key: &str, body: &str) -> Result<()> {
-        let answer = self.s3("PUT", bucket, key, body);
+    pub(crate) fn put_object(&self, bucket: &str, key: &str, body: &[u8]) -> Result<()> {
+        let answer = self.signed(self.about("PUT", bucket, key, body));
         answer.map(drop).map_err(|error| failed(&format!("cannot write `{key}` to bucket `{bucket}`"), &error))
     }
 
@@ -83,14 +89,18 @@ impl Aws {
         Ok(())
     }
 
+    fn s3(&self, method: &'static str, bucket: &str, rest: &str, body: &str) -> Result<String, Refused> {
+        self.signed(self.about(method, bucket, rest, body.as_bytes()))
+    }
+
     /// One request about a bucket, or what is in it. Its name is part of the host
     /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>), for which an emulator has no DNS.
-    fn s3(&self, method: &'static str, bucket: &str, rest: &str, body: &str) -> Result<String, Refused> {
+    fn about(&self, method: &'static str, bucket: &str, rest: &str, body: &[u8]) -> Request {
         let (endpoint, path) = match self.sdk.endpoint_url() {
             Some(_) => (self.endpoint("s3"), format!("/{bucket}/{rest}")),
             None => (self.endpoint(&format!("{bucket}.s3")), format!("/{rest}")),
         };
-        self.signed(Request { service: "s3", method, endpoint, path, body: body.to_owned(), target: None })
+        Request { service: "s3", method, endpoint, path, body: body.to_owned(), target: None }
     }
 }
 

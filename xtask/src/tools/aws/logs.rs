@@ -47,7 +47,7 @@ impl Aws {
                 method: "POST",
                 endpoint: self.endpoint("logs"),
                 path: "/".to_owned(),
-                body: body.to_string(),
+                body: body.to_string().into_bytes(),
                 target: Some("Logs_20140328.FilterLogEvents"),
             };
             let page = match self.signed(request) {

@@ -55,7 +55,7 @@ impl Aws {
             method: "GET",
             endpoint: self.endpoint("monitoring"),
             path: format!("/?{query}"),
-            body: String::new(),
+            body: Vec::new(),
             target: None,
         };
         let answer = self.signed(request).map_err(|error| {

@@ -37,7 +37,7 @@ pub(super) struct Request {
     pub(super) endpoint: String,
     /// With its query.
     pub(super) path: String,
-    pub(super) body: String,
+    pub(super) body: Vec<u8>,
     /// The operation, of services whose protocol is JSON
     /// (<https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>).
     pub(super) target: Option<&'static str>,
@@ -49,13 +49,18 @@ pub(super) type Refused = Box<SdkError<ErrorMetadata>>;
 impl Aws {
     /// Sends a request that may be sent twice, and gives the body of the answer that it was done.
     pub(super) fn signed(&self, request: Request) -> Result<String, Refused> {
+        self.signed_bytes(request).map(|body| String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// The same for what is no text.
+    pub(super) fn signed_bytes(&self, request: Request) -> Result<Vec<u8>, Refused> {
         let Request { service, method, endpoint, path, body, target } = request;
         let mut operation = Operation::builder()
             .service_name(service)
             .operation_name(method)
             .endpoint_url(&endpoint)
             .serializer(move |()| -> Result<HttpRequest, BoxError> {
-                let mut request = HttpRequest::new(SdkBody::from(body.as_str()));
+                let mut request = HttpRequest::new(SdkBody::from(body.clone()));
                 request.set_method(method)?;
                 request.set_uri(path.as_str())?;
                 if let Some(target) = target {
@@ -124,7 +129,7 @@ impl Aws {
 }
 
 /// What is there, or `None` where AWS says that it is not; an error where nobody knows.
-pub(super) fn found(what: &str, answer: Result<String, Refused>) -> Result<Option<String>> {
+pub(super) fn found<T>(what: &str, answer: Result<T, Refused>) -> Result<Option<T>> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(error) if status(&error) == Some(404) => Ok(None),
@@ -132,12 +137,12 @@ pub(super) fn found(what: &str, answer: Result<String, Refused>) -> Result<Optio
     }
 }
 
-fn answer(response: &HttpResponse) -> Result<String, OrchestratorError<ErrorMetadata>> {
-    let body = String::from_utf8_lossy(response.body().bytes().unwrap_or_default());
+fn answer(response: &HttpResponse) -> Result<Vec<u8>, OrchestratorError<ErrorMetadata>> {
+    let body = response.body().bytes().unwrap_or_default();
     if response.status().is_success() {
-        return Ok(body.into_owned());
+        return Ok(body.to_vec());
     }
-    let (code, message) = said(response.headers().get("x-amzn-errortype"), &body);
+    let (code, message) = said(response.headers().get("x-amzn-errortype"), &String::from_utf8_lossy(body));
     let error = ErrorMetadata::builder()
         .code(code.unwrap_or_else(|| format!("status {}", response.status().as_u16())))
         .message(message.unwrap_or_else(|| "no message".to_owned()));

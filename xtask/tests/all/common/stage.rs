@@ -55,8 +55,13 @@ impl Stage {
 
     /// The same in another clone.
     pub(crate) fn run_in(&self, folder: &Path, line: &str) -> Ran {
+        self.run_with(folder, line, &[])
+    }
+
+    /// The same with these variables.
+    pub(crate) fn run_with(&self, folder: &Path, line: &str, variables: &[(&str, &str)]) -> Ran {
         let mut command = self.checkout.command(&line.split(' ').collect::<Vec<_>>());
-        command.current_dir(folder);
+        command.current_dir(folder).envs(variables.iter().copied());
         command.env("DEPLOY_ENV", "dev").env("AWS_ENDPOINT_URL", self.proxy.endpoint());
         command.env("AWS_ACCESS_KEY_ID", DEV_ACCOUNT).env("AWS_SECRET_ACCESS_KEY", "any");
         // Into files: nobody has to read while it runs, however much it says.
@@ -163,8 +168,12 @@ impl Stage {
 
     /// Whether a lock of Terraform's was left in the bucket.
     pub(crate) fn is_locked(&self) -> bool {
-        let bucket = format!("/{PROJECT}-terraform-{DEV_ACCOUNT}-{REGION}?list-type=2");
-        self.ask("s3", "GET", &bucket, "").1.contains(".tflock")
+        self.objects().iter().any(|key| key.ends_with(".tflock"))
+    }
+
+    /// The keys of all that is in the bucket.
+    pub(crate) fn objects(&self) -> BTreeSet<String> {
+        within(&self.ask("s3", "GET", &format!("{}?list-type=2", bucket()), "").1, "Key")
     }
 
     /// Keeps all that there is under a name.
@@ -243,12 +252,11 @@ impl Stage {
 
     /// What the account holds, in words that do not depend on how often a version of the same content was published: what
     /// is published and how, what each alias points at and says, the roles, the gateway and who is let in, and which
-    /// objects there are, so that a lock that was left is seen.
+    /// objects there are, so that a lock that was left is seen; packages are kept where nothing hinders it.
     pub(crate) fn left(&self) -> Value {
         let functions: Map<_, _> = FUNCTIONS.iter().map(|name| ((*name).to_owned(), self.left_of(name))).collect();
         let (_, roles) = self.ask("iam", "POST", "/", "Action=ListRoles&Version=2010-05-08");
-        let bucket = format!("/{PROJECT}-terraform-{DEV_ACCOUNT}-{REGION}?list-type=2");
-        let (_, objects) = self.ask("s3", "GET", &bucket, "");
+        let objects: Vec<_> = self.objects().into_iter().filter(|key| !key.starts_with("packages/")).collect();
         let gateway = self.items("/v2/apis").into_iter().map(|api| {
             let path = format!("/v2/apis/{}", api["apiId"].as_str().expect("an id"));
             let routes: BTreeSet<_> =
@@ -263,7 +271,7 @@ impl Stage {
         json!({
             "functions": functions,
             "roles": within(&roles, "RoleName"),
-            "objects": within(&objects, "Key"),
+            "objects": objects,
             "gateway": gateway.collect::<Vec<_>>(),
         })
     }
@@ -338,6 +346,11 @@ fn within(text: &str, tag: &str) -> BTreeSet<String> {
 
 fn up(checkout: &Checkout) -> String {
     checkout.json(&["local", "up"])["endpoint"].as_str().expect("it runs").to_owned()
+}
+
+/// The path of the bucket that holds the states.
+pub(crate) fn bucket() -> String {
+    format!("/{PROJECT}-terraform-{DEV_ACCOUNT}-{REGION}")
 }
 
 /// With times and links as they are.

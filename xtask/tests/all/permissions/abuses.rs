@@ -52,7 +52,7 @@ pub(super) fn of(duty: &str, place: Place<'_>) -> Vec<Call> {
             );
             all.push(Call::new("iam:PassRole", &role).with("iam:PassedToService", "lambda.amazonaws.com"));
             all.extend(["PutObject", "DeleteObject"].into_iter().flat_map(|action| {
-                ["functions.tfstate", "functions.applied", "roles/orders-1.tfstate"]
+                ["functions.tfstate", "functions.applied", "roles/orders-1.tfstate", "packages/1/2.zip"]
                     .map(|key| Call::new(&format!("s3:{action}"), &state(key)))
             }));
             let logs = place.log_group("/aws/lambda/orders");
