@@ -373,7 +373,8 @@ fn all() {
     let last = STEPS.iter().position(|step| only.starts_with(step.name)).unwrap_or(STEPS.len() - 1);
     let stage = Stage::new(&format!("sweep-{part}"));
     let told = tell(&stage, &STEPS[..=last]);
-    let points = told.iter().flat_map(Chapter::points).filter(|point| point.to_string().contains(&only));
+    // The last steps first: they are the quick ones, so that a sweep that is broken off has told the most.
+    let points = told.iter().rev().flat_map(Chapter::points).filter(|point| point.to_string().contains(&only));
     let points: Vec<_> = points.skip(part - 1).step_by(parts).collect();
     let points = match number("SWEEP_COUNT") {
         Some(count) => choose(points, count as usize, number("SWEEP_SEED").unwrap_or(9)),
