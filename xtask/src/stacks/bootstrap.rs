@@ -46,7 +46,7 @@ impl fmt::Display for Preparation {
         }
         writeln!(f, "permissions boundary  {}", self.permissions_boundary)?;
         let changes = self.changes.as_deref().unwrap_or_default();
-        changes.iter().try_for_each(|Change { address, action }| writeln!(f, "{action:<20}  {address}"))
+        changes.iter().try_for_each(|Change { address, action, .. }| writeln!(f, "{action:<20}  {address}"))
     }
 }
 

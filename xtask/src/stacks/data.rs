@@ -143,7 +143,7 @@ fn said(changes: &[Change]) -> String {
     if changes.is_empty() {
         return "as described".to_owned();
     }
-    changes.iter().map(|Change { address, action }| format!("{action} {address}")).collect::<Vec<_>>().join(", ")
+    changes.iter().map(|Change { address, action, .. }| format!("{action} {address}")).collect::<Vec<_>>().join(", ")
 }
 
 /// What is sensitive belongs into no version's environment, nor into a file.

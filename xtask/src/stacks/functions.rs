@@ -150,8 +150,8 @@ impl<'a> Functions<'a> {
         self.lambdas.values().any(|lambda| lambda.role_arn == arn)
     }
 
-    /// The functions that an apply would publish a version of: what Terraform would make or change, and what is something
-    /// else than was applied, for which Terraform has no eye.
+    /// The functions that an apply would publish a version of: what Terraform would make or change, what is something else
+    /// than was applied, for which Terraform has no eye, and what an apply that failed had made but did not tell of.
     ///
     /// # Errors
     /// Among others those of an apply: it would destroy what was not named.
@@ -162,7 +162,9 @@ impl<'a> Functions<'a> {
         let wrong = self.wrong(&self.lambdas, true)?.into_iter().map(|wrong| wrong.function);
         let foreseen = events::quietly("plan", || self.stack.foresee())?;
         foreseen.spare(&self.stack.destroyable)?;
-        Ok(self.changed(foreseen).into_iter().flatten().chain(wrong).collect())
+        let untold = self.packages.iter().map(|package| &package.function);
+        let untold = untold.filter(|name| !self.lambdas.contains_key(*name)).cloned();
+        Ok(self.changed(foreseen).into_iter().flatten().chain(wrong).chain(untold).collect())
     }
 
     /// The function for each change that is one's, and `None` for any other.

@@ -74,7 +74,13 @@ fn what_a_dry_run_says_is_what_the_run_does() {
 fn what_was_refused_is_released_by_the_next_deploy() {
     let stage = Stage::new("faults");
     stage.succeeds("bootstrap");
-    stage.succeeds("deploy");
+    // Terraform takes a log group without its retention for half made, and would replace it: that is to destroy something.
+    stage.proxy.add(Rule::on("logs", "PutRetentionPolicy").nth(2), Action::Refuse(Refusal::Denied));
+    stage.run("deploy").fails_with(&["PutRetentionPolicy"]);
+    stage.proxy.clear();
+    stage.dry_run("deploy");
+    let first = stage.succeeds("deploy");
+    assert!(first.stderr.contains("which was left half made"), "{first}");
     let memory = |from: u64, to: u64| {
         let line = |value: u64| format!("memory_size        = {value}");
         stage.checkout.edit("terraform/orders.tf", &line(from), &line(to));

@@ -54,11 +54,13 @@ struct Message {
 struct Planned {
     resource: Resource,
     action: String,
+    reason: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Resource {
     addr: String,
+    resource_type: String,
 }
 
 impl Said {
@@ -70,8 +72,8 @@ impl Said {
             let Ok(message) = serde_json::from_str::<Message>(line) else { continue };
             said.errors.extend(message.diagnostic.filter(|diagnostic| diagnostic.severity == "error"));
             match (message.kind.as_str(), message.change) {
-                ("planned_change", Some(Planned { resource, action })) => {
-                    said.changes.push(Change { address: resource.addr, action });
+                ("planned_change", Some(Planned { resource, action, reason })) => {
+                    said.changes.push(Change::new(resource.addr, &resource.resource_type, action, reason.as_deref()));
                 }
                 // A plan tells of outputs too, before they have values; the last word counts.
                 ("outputs", _) => said.outputs = message.outputs,
@@ -118,22 +120,29 @@ mod tests {
         let said = Said::read(
             br#"Warning: no JSON
 {"@level":"info","@message":"Terraform 1.11.4","type":"version"}
-{"@message":"a: Drift","type":"resource_drift","change":{"resource":{"addr":"a.drifted"},"action":"delete"}}
-{"@message":"a: Plan to create","type":"planned_change","change":{"resource":{"addr":"a.made"},"action":"create"}}
-{"@message":"a: Plan to delete","type":"planned_change","change":{"resource":{"addr":"a.gone"},"action":"delete"}}
-{"@message":"a: Plan to replace","type":"planned_change","change":{"resource":{"addr":"a.other"},"action":"replace"}}
+{"@message":"a: Drift","type":"resource_drift","change":{"resource":{"addr":"a.drifted","resource_type":"aws_a"},"action":"delete"}}
+{"@message":"a: Plan to create","type":"planned_change","change":{"resource":{"addr":"a.made","resource_type":"aws_a"},"action":"create"}}
+{"@message":"a: Plan to delete","type":"planned_change","change":{"resource":{"addr":"a.gone","resource_type":"aws_a"},"action":"delete"}}
+{"@message":"a: Plan to replace","type":"planned_change","change":{"resource":{"addr":"a.other","resource_type":"aws_a"},"action":"replace","reason":"cannot_update"}}
+{"@message":"a: Plan to replace","type":"planned_change","change":{"resource":{"addr":"a.half","resource_type":"aws_a"},"action":"replace","reason":"tainted"}}
+{"@message":"b: Plan to replace","type":"planned_change","change":{"resource":{"addr":"b.half","resource_type":"null_b"},"action":"replace","reason":"tainted"}}
 {"@message":"Outputs: 1","type":"outputs","outputs":{"n":{"sensitive":false,"action":"create"}}}
 {"@level":"warn","@message":"Warning: old","type":"diagnostic","diagnostic":{"severity":"warning","summary":"old","detail":""}}
 {"@level":"error","@message":"Error: no","type":"diagnostic","diagnostic":{"severity":"error","summary":"no","detail":"Because.","address":"a.b","range":{"filename":"main.tf","start":{"line":3,"column":1,"byte":1}}}}
 {"@message":"Outputs: 1","type":"outputs","outputs":{"n":{"sensitive":false,"type":"number","value":1}}}
 "#,
         );
-        let change = |address: &str, action: &str| Change { address: address.into(), action: action.into() };
-        assert_eq!(
-            said.changes,
-            [change("a.made", "create"), change("a.gone", "delete"), change("a.other", "replace")]
-        );
-        assert_eq!(said.changes.iter().map(Change::destroys).collect::<Vec<_>>(), [false, true, true]);
+        let told: Vec<_> =
+            said.changes.iter().map(|change| (&*change.address, &*change.action, change.half_made)).collect();
+        let expected = [
+            ("a.made", "create", false),
+            ("a.gone", "delete", false),
+            ("a.other", "replace", false),
+            ("a.half", "replace", true),
+            ("b.half", "replace", false),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(said.changes.iter().map(Change::destroys).collect::<Vec<_>>(), [false, true, true, true, true]);
         assert_eq!(said.outputs["n"].value, 1);
         assert_eq!(said.errors.len(), 1);
         assert_eq!(said.errors[0].text(), "Error: no\n  with a.b,\n  on main.tf line 3:\nBecause.");

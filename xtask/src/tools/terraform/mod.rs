@@ -43,9 +43,19 @@ pub(crate) struct Change {
     pub(crate) address: String,
     /// In Terraform's words: `create`, `update`, `delete`, `replace`.
     pub(crate) action: String,
+    /// Whether it is replaced only since the apply that made it failed halfway.
+    #[serde(skip)]
+    half_made: bool,
 }
 
 impl Change {
+    /// `kind` is the resource's, `reason` Terraform's for the action, if it has one.
+    fn new(address: String, kind: &str, action: String, reason: Option<&str>) -> Self {
+        // What lies in AWS can be read and completed; what a provisioner did not do cannot.
+        let half_made = kind.starts_with("aws_") && matches!(reason, Some("tainted" | "replace_because_tainted"));
+        Self { address, action, half_made }
+    }
+
     fn destroys(&self) -> bool {
         matches!(&*self.action, "delete" | "replace")
     }

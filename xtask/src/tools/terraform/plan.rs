@@ -44,7 +44,10 @@ pub(super) struct Contents {
 #[derive(Debug, Deserialize)]
 struct Resource {
     address: String,
+    #[serde(rename = "type")]
+    kind: String,
     change: Difference,
+    action_reason: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,13 +69,13 @@ const UNKNOWN: &str = "known after the apply";
 
 impl Contents {
     pub(super) fn changes(&self) -> Vec<Change> {
-        let change = |Resource { address, change }: &Resource| {
+        let change = |Resource { address, kind, change, action_reason }: &Resource| {
             let action = match &change.actions[..] {
                 [only] if matches!(&**only, "no-op" | "read") => return None,
                 [only] => only.clone(),
                 _ => "replace".to_owned(),
             };
-            Some(Change { address: address.clone(), action })
+            Some(Change::new(address.clone(), kind, action, action_reason.as_deref()))
         };
         self.resource_changes.iter().filter_map(change).collect()
     }
@@ -86,12 +89,12 @@ impl Contents {
 
     /// What a thing is called that was planned, where that is also what it is imported by.
     pub(super) fn id(&self, address: &str) -> Option<String> {
-        let name = match address.split_once('.')?.0 {
+        let planned = self.resource_changes.iter().find(|one| one.address == address)?;
+        let name = match &*planned.kind {
             "aws_s3_bucket" => "bucket",
             "aws_dynamodb_table" => "name",
             _ => return None,
         };
-        let planned = self.resource_changes.iter().find(|one| one.address == address)?;
         planned.change.after[name].as_str().map(str::to_owned)
     }
 

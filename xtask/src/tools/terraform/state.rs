@@ -175,7 +175,7 @@ impl State<'_> {
             // Terraform is started once more only to look at what it would destroy.
             let plan = match destroyable {
                 Destroyable::Anything => None,
-                Destroyable::Named(named) => Some(self.planned(&file, named)?),
+                Destroyable::Named(named) => Some(self.planned(&file, named, &mut killed)?),
             };
             let tool = self.tool(&["apply", "-json"]).telling(readable);
             let tool = match &plan {
@@ -237,17 +237,32 @@ impl State<'_> {
         Ok(())
     }
 
-    /// Makes the plan that is applied. It needs no lock: applying refuses a plan of a state that has changed since.
+    /// Makes the plan that is applied. It needs no lock: applying refuses a plan of a state that has changed since. What an
+    /// apply that failed has left half made is completed: Terraform would replace it.
     ///
     /// # Errors
     /// Among others: it would destroy what is not `named`.
-    fn planned(&self, file: &str, named: &[String]) -> Result<(PlanFile, Vec<Change>)> {
+    fn planned(&self, file: &str, named: &[String], killed: &mut Option<Running>) -> Result<(PlanFile, Vec<Change>)> {
         let plan = PlanFile::beside(&self.data);
         let tool = self.tool(&["plan", "-json", "-lock=false", &plan.out()]).args([file]).telling(readable);
-        let finished = tool.finish(&self.folder)?;
-        let said = Said::read(&finished.stdout);
-        if !finished.success() {
-            return Err(failure(&tool, finished, said));
+        let make = || {
+            let finished = tool.finish(&self.folder)?;
+            let said = Said::read(&finished.stdout);
+            if finished.success() { Ok(said) } else { Err(failure(&tool, finished, said)) }
+        };
+        let mut said = make()?;
+        let half_made = said.changes.iter().filter(|change| change.half_made && !named.contains(&change.address));
+        let half_made: Vec<_> = half_made.map(|change| &change.address).collect();
+        if !half_made.is_empty() {
+            for address in half_made {
+                let tool = self.tool(&["untaint"]).args([address]);
+                let finished = self.change(&tool, killed)?;
+                if !finished.success() {
+                    return Err(tool.failure(&finished));
+                }
+                events::say("complete", &format!("`{address}`, which was left half made"));
+            }
+            said = make()?;
         }
         let mut destroyed: Vec<_> = destroyed(&said.changes).filter(|address| !named.contains(address)).collect();
         if !destroyed.is_empty() {
@@ -421,8 +436,9 @@ impl State<'_> {
     }
 }
 
+/// What is half made is completed, unless it is named.
 fn destroyed(changes: &[Change]) -> impl Iterator<Item = String> {
-    changes.iter().filter(|change| change.destroys()).map(|change| change.address.clone())
+    changes.iter().filter(|change| change.destroys() && !change.half_made).map(|change| change.address.clone())
 }
 
 /// Refuses to destroy what is not named.
@@ -493,8 +509,10 @@ mod tests {
             mapping already exists. Please update or delete the existing mapping with UUID 79e98ec5-e10a-4962-87fc-8abd3651d177\n";
         assert_eq!(told_id(said).as_deref(), Some("79e98ec5-e10a-4962-87fc-8abd3651d177"));
         assert_eq!(told_id("ResourceConflictException: Function already exist: orders"), None);
-        let made =
-            |address: &str, after| json!({"address": address, "change": {"actions": ["create"], "after": after}});
+        let made = |address: &str, after| {
+            let kind = address.split_once('.').expect("a resource").0;
+            json!({"address": address, "type": kind, "change": {"actions": ["create"], "after": after}})
+        };
         let plan = json!({"resource_changes": [
             made("aws_s3_bucket.orders", json!({"bucket": "orders-1"})),
             made("aws_s3_bucket.unnamed", json!({})),
