@@ -17,12 +17,17 @@ use anyhow::{Context, Result, anyhow};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Whoever has another CI system does without.
 const CIRCLECI: &str = ".circleci/config.yml";
 
 /// What came of each test, for a CI system to show.
 const REPORT: &str = "target/tests/junit.xml";
+
+/// So many tests are told of, if they are slow.
+const SLOWEST: usize = 10;
+const SLOW: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(options: cli::Check) -> Result<ExitCode> {
     let root = project::root()?;
@@ -54,11 +59,12 @@ pub(crate) fn run(options: cli::Check) -> Result<ExitCode> {
     if root.join(CIRCLECI).is_file() {
         ui::step_with("circleci", || circleci(&root), |()| "config fits its schema".to_owned())?;
     }
-    // More threads than cores, as the longest tests mostly wait for Terraform.
-    let tests = [packages, &["--locked", "--", "--test-threads=6"]].concat();
-    let test = || cargo::test(&root, &tests, &root.join(REPORT)).hint("run `cargo test -p CRATE` to see more");
+    let test = || cargo::test(&root, packages, &root.join(REPORT)).hint("run `cargo test -p CRATE` to see more");
     let what = if packages.len() > 1 { "all but the tool's own" } else { "all of the workspace" };
-    ui::step_with("test", test, |()| what.to_owned())?;
+    let times = ui::step_with("test", test, |_| what.to_owned())?;
+    for (name, took) in times.into_iter().take(SLOWEST).take_while(|(_, took)| *took >= SLOW) {
+        ui::say("slow", &format!("{name}  {:.1} s", took.as_secs_f64()));
+    }
     check_node(&root)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -14,6 +14,7 @@ use std::mem::ManuallyDrop;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Instant;
 use xshell::Shell;
 
 /// A tool's command line, and what its environment holds.
@@ -34,6 +35,8 @@ pub(crate) struct Finished {
     /// `None` when a signal ended it.
     pub(crate) code: Option<i32>,
     pub(crate) stdout: Vec<u8>,
+    /// When each line of `stdout` came, where somebody listened.
+    pub(crate) heard: Vec<Instant>,
     pub(crate) stderr: String,
 }
 
@@ -167,14 +170,16 @@ impl Tool {
         let step = events::at();
         let (stdout, stderr) = thread::scope(|scope| {
             let stdout = scope.spawn(|| lines(stdout, step, self.told));
-            let stderr = lines(stderr, step, str::to_owned);
+            let stderr = lines(stderr, step, str::to_owned).map(|(stderr, _)| stderr);
             (
                 stdout.join().unwrap_or_else(|_| Err(io::Error::other("the thread that reads its output panicked"))),
                 stderr,
             )
         });
         let status = handle.wait()?.status;
-        Ok(Finished { code: status.code(), stdout: stdout?, stderr: String::from_utf8_lossy(&stderr?).into_owned() })
+        let (stdout, heard) = stdout?;
+        let stderr = String::from_utf8_lossy(&stderr?).into_owned();
+        Ok(Finished { code: status.code(), stdout, heard, stderr })
     }
 
     /// Runs it in `folder` and gives its standard output.
@@ -200,7 +205,7 @@ impl Tool {
         let output = command.output().with_context(|| format!("cannot run `{}`", self.shown()))?;
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         stderr.lines().for_each(|line| events::tool(events::at(), line));
-        Ok(Finished { code: output.status.code(), stdout: output.stdout, stderr })
+        Ok(Finished { code: output.status.code(), stdout: output.stdout, heard: Vec::new(), stderr })
     }
 
     fn succeeded(&self, finished: Finished) -> Result<Vec<u8>> {
@@ -219,14 +224,15 @@ impl Tool {
     }
 }
 
-/// Reads to the end, and tells each line when it is whole.
-fn lines(output: impl Read, step: Option<u64>, told: fn(&str) -> String) -> io::Result<Vec<u8>> {
-    let (mut output, mut all) = (BufReader::new(output), Vec::new());
+/// Reads to the end, and tells each line when it is whole; gives all of it, and when each line came.
+fn lines(output: impl Read, step: Option<u64>, told: fn(&str) -> String) -> io::Result<(Vec<u8>, Vec<Instant>)> {
+    let (mut output, mut all, mut heard) = (BufReader::new(output), Vec::new(), Vec::new());
     loop {
         let start = all.len();
         if output.read_until(b'\n', &mut all)? == 0 {
-            return Ok(all);
+            return Ok((all, heard));
         }
+        heard.push(Instant::now());
         events::tool(step, &told(String::from_utf8_lossy(&all[start..]).trim_end()));
     }
 }
