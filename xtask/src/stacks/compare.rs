@@ -50,6 +50,12 @@ pub(super) fn compare(
         if !differences.is_empty() {
             return Ok(Some(wrong(what, differences)));
         }
+        // Terraform reads it, and sees no difference: it compares packages.
+        let told = Content { code_sha256: lambda.code_sha256.clone(), ..found.content };
+        let differences = told.differences(&wanted);
+        if !differences.is_empty() {
+            return Ok(Some(wrong(format!("`$LATEST` of `{function}`"), differences)));
+        }
         let latest = if latest { aws.latest(&lambda.lambda_name)? } else { None };
         let Some(latest) = latest else { return Ok(None) };
         let differences = latest.content.differences(&wanted);
