@@ -85,6 +85,8 @@ pub(crate) enum Command {
     Bootstrap(Bootstrap),
     /// Call the function with the smoke test's event or another payload, through the branch's alias unless told otherwise
     Invoke(Invoke),
+    /// On the local AWS: build a function at every edit, and let its port and `$LATEST` answer with it
+    Watch(Watch),
     /// Show what a function wrote: the versions behind the branch's alias, or others
     Logs(Logs),
     /// List the releases of the branch: commit, age, and what each changed
@@ -236,6 +238,13 @@ pub(crate) struct Invoke {
     /// Show the end of the function's log on stderr
     #[arg(long)]
     pub(crate) tail: bool,
+}
+
+#[derive(Debug, Args, Clone, Copy)]
+pub(crate) struct Watch {
+    /// The port of 127.0.0.1 where it answers plain HTTP; it is told as `PORT`
+    #[arg(long, value_name = "PORT", default_value_t = 3000, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: u16,
 }
 
 #[derive(Debug, Args, Clone)]

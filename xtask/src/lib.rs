@@ -65,6 +65,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Bootstrap(bootstrap) => commands::bootstrap::run(global, bootstrap),
         Command::Invoke(invoke) => commands::invoke::run(global, invoke),
+        Command::Watch(watch) => commands::watch::run(global, *watch),
         Command::Logs(logs) => commands::logs::run(global, logs),
         Command::History => commands::history::run(global),
         Command::Verify => commands::verify::run(global),

@@ -3,7 +3,7 @@
 use clap::Command;
 
 /// By verb: the arguments that follow it, and what for.
-const EXAMPLES: [(&str, [(&str, &str); 2]); 27] = [
+const EXAMPLES: [(&str, [(&str, &str); 2]); 28] = [
     ("doctor", [("", "this machine"), ("--env dev", "also the account and its credentials")]),
     ("check", [("", "as CircleCI does"), ("--all", "with the tool's own tests, whatever has changed")]),
     ("audit", [("", "with today's advisories"), ("--offline", "with those that were fetched before")]),
@@ -29,6 +29,7 @@ const EXAMPLES: [(&str, [(&str, &str); 2]); 27] = [
             ("GET /orders --alias feature-123", "with a request, as API Gateway would"),
         ],
     ),
+    ("watch", [("", "the function, where there is but one"), ("--function orders --port 3001", "one of several")]),
     ("logs", [("--since 1h", "what the branch's versions wrote"), ("--alias main --env prod --follow", "go on")]),
     ("history", [("", "of the branch that is checked out"), ("--env dev --branch feature-123", "of another")]),
     ("status", [("", "on the local AWS"), ("--env prod --json", "for a program")]),

@@ -29,6 +29,7 @@ mod sweep;
 pub(crate) mod teardown;
 mod time;
 pub(crate) mod verify;
+pub(crate) mod watch;
 
 use crate::cli::Global;
 use crate::stacks::Due;

@@ -44,6 +44,11 @@ pub(crate) fn event(method: &str, target: &str, body: Option<&str>) -> Value {
     event
 }
 
+/// Whether an event is a request.
+pub(crate) fn is_request(event: &Value) -> bool {
+    event["requestContext"]["http"].is_object()
+}
+
 /// What a function answered to a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Response {

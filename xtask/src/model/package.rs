@@ -101,6 +101,11 @@ pub(crate) fn zip(entries: &[(&str, &[u8], u32)]) -> Result<Vec<u8>, PackageErro
     zip_within(entries, MAX_ZIPPED, MAX_UNZIPPED)
 }
 
+/// A zip for this machine alone, made in no time: nothing in it is compressed.
+pub(crate) fn stored(name: &str, contents: &[u8]) -> Result<Vec<u8>, PackageError> {
+    write(&[(name, contents, 0o755)], CompressionMethod::Stored).map_err(|error| PackageError::Zip(error.to_string()))
+}
+
 fn zip_within(entries: &[(&str, &[u8], u32)], max_zipped: u64, max_unzipped: u64) -> Result<Vec<u8>, PackageError> {
     let unzipped = entries.iter().map(|(_, contents, _)| contents.len() as u64).sum();
     if unzipped > max_unzipped {
@@ -111,21 +116,21 @@ fn zip_within(entries: &[(&str, &[u8], u32)], max_zipped: u64, max_unzipped: u64
     if let Some(pair) = entries.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err(PackageError::Zip(format!("`{}` is given twice", pair[0].0)));
     }
-    let zipped = write(&entries).map_err(|error| PackageError::Zip(error.to_string()))?;
+    let zipped = write(&entries, CompressionMethod::Deflated).map_err(|error| PackageError::Zip(error.to_string()))?;
     match zipped.len() as u64 {
         bytes if bytes > max_zipped => Err(PackageError::TooBigZipped { bytes, max: max_zipped }),
         _ => Ok(zipped),
     }
 }
 
-fn write(entries: &[(&str, &[u8], u32)]) -> zip::result::ZipResult<Vec<u8>> {
+fn write(entries: &[(&str, &[u8], u32)], method: CompressionMethod) -> zip::result::ZipResult<Vec<u8>> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, contents, mode) in entries {
         // Everything is said, for what is left out comes from the system or the clock.
         let options = SimpleFileOptions::default()
             .system(System::Unix)
-            .compression_method(CompressionMethod::Deflated)
-            .compression_level(Some(LEVEL))
+            .compression_method(method)
+            .compression_level((method == CompressionMethod::Deflated).then_some(LEVEL))
             .last_modified_time(DateTime::DEFAULT) // 1980-01-01 00:00:00, the earliest there is
             .unix_permissions(*mode);
         writer.start_file(*name, options)?;

@@ -11,6 +11,9 @@ const OF_ALL: &[&str] = &["Cargo.lock", "xtask/pins/", "xtask/src/"];
 /// What cargo reads for all of its functions.
 const OF_CRATES: &[&str] = &[".cargo/", "Cargo.toml", "rust-toolchain", "rust-toolchain.toml"];
 
+/// Of these what is edited by hand, while a function is worked on.
+pub(crate) const SHARED: &[&str] = &["Cargo.lock", "Cargo.toml", ".cargo/config.toml"];
+
 /// Whether a file, by its path below the root, belongs to a function's recipe. `folders` are those of what the function is
 /// built of, by theirs.
 pub(crate) fn is_part(source: &Source, folders: &[String], path: &str) -> bool {

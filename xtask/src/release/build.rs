@@ -21,7 +21,7 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 /// The file of a package that Lambda starts.
-const PROGRAM: &str = "bootstrap";
+pub(crate) const PROGRAM: &str = "bootstrap";
 
 /// Judges what stands beside a function's code, and whether it can be made here. What is wrong with it would else be
 /// found once the version is published.

@@ -11,7 +11,7 @@ use crate::model::function::{self, Function, Source};
 use crate::model::junit;
 use crate::model::names;
 use crate::model::recipe;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -256,6 +256,40 @@ pub(crate) fn compile(
     let (path, listed) = (built.join(program), built.join(format!("{program}.d")));
     let listed = std::fs::read_to_string(&listed).with_context(|| format!("cannot read `{}`", listed.display()))?;
     Ok(Compiled { path, folders, sources: recipe::sources(&listed) })
+}
+
+/// A function's program for this machine, the files that it was made from, and what the compiler says of them.
+#[derive(Debug)]
+pub(crate) struct Built {
+    pub(crate) path: PathBuf,
+    pub(crate) sources: Vec<PathBuf>,
+    pub(crate) said: String,
+}
+
+/// Builds a function for this machine, as a plain `cargo build` does.
+///
+/// # Errors
+/// Among others: it does not compile, and the error has all that the compiler says.
+pub(crate) fn build_here(root: &Path, function: &Function, programs: &[String]) -> Result<Built> {
+    #[derive(Deserialize)]
+    struct Artifact {
+        executable: Option<PathBuf>,
+    }
+    let tool = Tool::new(Purpose::Host, cargo()).args(["build", "--message-format", "json-render-diagnostics"]);
+    let tool = tool.args(["--package", &function.name, "--bin", program(function, programs)?]);
+    let ran = tool.telling(|_| String::new()).finish(root)?;
+    // What comes before is its progress.
+    let begins = |line: &&str| !["error", "warning"].iter().any(|kind| line.starts_with(kind));
+    let said = ran.stderr.lines().skip_while(begins).collect::<Vec<_>>().join("\n");
+    if !ran.success() {
+        return Err(anyhow!(said).context(format!("`{}` does not compile", function.name)))
+            .hint("mend it: the next edit builds it again");
+    }
+    let lines = String::from_utf8_lossy(&ran.stdout).into_owned();
+    let mut executables = lines.lines().filter_map(|line| serde_json::from_str::<Artifact>(line).ok()?.executable);
+    let path = executables.next_back().context("cargo does not say where the program is")?;
+    let listed = std::fs::read_to_string(path.with_extension("d")).unwrap_or_default();
+    Ok(Built { path, sources: recipe::sources(&listed), said })
 }
 
 /// Whether a function can be compiled here.

@@ -14,5 +14,6 @@ pub(crate) mod parallel;
 pub(crate) mod pinned;
 pub(crate) mod process;
 pub(crate) mod python;
+pub(crate) mod server;
 pub(crate) mod signals;
 pub(crate) mod terraform;

@@ -14,8 +14,11 @@ use std::mem::ManuallyDrop;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use xshell::Shell;
+
+/// Between two looks at a process.
+pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
 /// A tool's command line, and what its environment holds.
 #[derive(Debug, Clone)]
@@ -51,6 +54,30 @@ impl Detached {
 
     pub(crate) fn has_ended(&self) -> bool {
         !matches!(self.0.try_wait(), Ok(None))
+    }
+}
+
+/// A program that runs beside us until this is dropped, or a signal ends us.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    handle: duct::Handle,
+    _companion: Option<signals::Companion>,
+}
+
+impl Beside {
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.handle.pids().first().copied()
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        !matches!(self.handle.try_wait(), Ok(None))
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        // It waits for its end too. One that has ended already cannot be killed.
+        let _ = self.handle.kill();
     }
 }
 
@@ -147,6 +174,16 @@ impl Tool {
         });
         let handle = expression.start().with_context(|| format!("cannot start `{}`", self.shown()))?;
         Ok(Detached(ManuallyDrop::new(handle)))
+    }
+
+    /// Starts what runs beside us. What it writes is seen as it comes, on stderr.
+    pub(crate) fn beside(&self, folder: &Path) -> Result<Beside> {
+        events::tool(events::at(), &format!("$ {}", self.shown()));
+        let expression = duct::cmd(&self.program, &self.arguments).dir(folder).full_env(&self.environment);
+        let expression = expression.stdin_null().stdout_to_stderr().unchecked();
+        let handle = expression.start().with_context(|| format!("cannot start `{}`", self.shown()))?;
+        let _companion = handle.pids().first().copied().map(signals::companion);
+        Ok(Beside { handle, _companion })
     }
 
     fn stream(&self, folder: &Path, started: impl FnMut(u32)) -> io::Result<Finished> {

@@ -20,11 +20,14 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
 struct Interrupt {
     /// The processes that have to come to their own end.
     running: Vec<u32>,
+    /// Those that end when we do.
+    companions: Vec<u32>,
     /// The first signal that came while one of them ran.
     received: Option<i32>,
 }
 
-static INTERRUPT: Mutex<Interrupt> = Mutex::new(Interrupt { running: Vec::new(), received: None });
+static INTERRUPT: Mutex<Interrupt> =
+    Mutex::new(Interrupt { running: Vec::new(), companions: Vec::new(), received: None });
 
 fn interrupt() -> MutexGuard<'static, Interrupt> {
     INTERRUPT.lock().unwrap_or_else(PoisonError::into_inner)
@@ -40,6 +43,7 @@ pub(crate) fn listen() -> Result<()> {
 fn hear(heard: i32) {
     let mut interrupt = interrupt();
     if interrupt.running.is_empty() {
+        interrupt.companions.iter().for_each(|pid| signal(*pid, Signal::KILL));
         std::process::exit(code(heard));
     }
     if interrupt.received.is_none() {
@@ -75,5 +79,20 @@ pub(super) fn protected(pid: u32) -> Protected {
 impl Drop for Protected {
     fn drop(&mut self) {
         interrupt().running.retain(|pid| *pid != self.0);
+    }
+}
+
+/// While it lives, the process ends when a signal ends us.
+#[derive(Debug)]
+pub(super) struct Companion(u32);
+
+pub(super) fn companion(pid: u32) -> Companion {
+    interrupt().companions.push(pid);
+    Companion(pid)
+}
+
+impl Drop for Companion {
+    fn drop(&mut self) {
+        interrupt().companions.retain(|pid| *pid != self.0);
     }
 }

@@ -36,3 +36,4 @@ mod triggers;
 mod tutorial;
 mod updating;
 mod verify;
+mod watch;

@@ -99,6 +99,25 @@ impl Aws {
         }
     }
 
+    /// The variables of `$LATEST`, or `None` where the function does not exist.
+    pub(crate) fn variables(&self, lambda: &str) -> Result<Option<Vec<(String, String)>>> {
+        match self.runtime.block_on(self.lambda.get_function_configuration().function_name(lambda).send()) {
+            Ok(found) => {
+                let variables = found.environment.and_then(|environment| environment.variables);
+                Ok(Some(variables.into_iter().flatten().collect()))
+            }
+            Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(None),
+            Err(error) => Err(failed(&format!("cannot read `$LATEST` of `{lambda}`"), &error)),
+        }
+    }
+
+    /// Puts other code into `$LATEST`, and publishes nothing.
+    pub(crate) fn put_code(&self, lambda: &str, zip: Vec<u8>) -> Result<()> {
+        let call = self.lambda.update_function_code().function_name(lambda).zip_file(Blob::new(zip));
+        let answer = self.runtime.block_on(call.send());
+        answer.map(drop).map_err(|error| failed(&format!("cannot put code into `{lambda}:$LATEST`"), &error))
+    }
+
     /// Invokes a version by its number and waits for the answer, and the end of its log.
     pub(crate) fn invoke(&self, lambda: &str, qualifier: &str, payload: &[u8]) -> Result<Answer> {
         let call = self.lambda.invoke().function_name(lambda).qualifier(qualifier).payload(Blob::new(payload));
