@@ -2,20 +2,20 @@
 //! finds that `$LATEST` is something else, and publishes what is committed.
 
 use crate::cli::{Global, Watch};
-use crate::environment::{Environment, LOCAL};
+use crate::environment::LOCAL;
 use crate::error::{Hint, bail_hint, render};
-use crate::model::duty::Duty;
 use crate::model::function::{Function, Source};
 use crate::model::package::{self, sha256};
 use crate::model::{http, recipe};
 use crate::project::Project;
 use crate::release::build::{PROGRAM, build};
 use crate::release::proof::smoke_test;
+use crate::tools::aws::Aws;
 use crate::tools::local::Local;
 use crate::tools::server::Server;
 use crate::tools::{cargo, files};
 use crate::ui;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ use walkdir::WalkDir;
 
 /// Between two looks at the files. They are looked at, as notifications do not come through the file systems of containers
 /// and of WSL, and are limited in number; a function's files are looked at in a millisecond.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What is in no source: made, installed, or another program's.
 const PASSED: [&str; 3] = ["target", "node_modules", ".git"];
@@ -116,7 +116,7 @@ impl Watched<'_> {
             return Ok(());
         }
         let zip = match program {
-            Some(_) => package::stored(PROGRAM, &contents)?,
+            Some(_) => package::quick_zip(PROGRAM, &contents)?,
             None => contents,
         };
         ui::step_with("ready", || self.serve(program.as_deref(), zip), |places| places.join(", "))?;
@@ -126,37 +126,30 @@ impl Watched<'_> {
 
     /// Gives where it answers.
     fn serve(&mut self, program: Option<&Path>, zip: Vec<u8>) -> Result<Vec<String>> {
-        let name = &self.function.name;
-        let latest = self.put(zip);
-        let mut places = Vec::new();
-        if let (Some(server), Some(program)) = (&mut self.server, program) {
-            let variables = latest.as_ref().map_or(&[][..], |(_, variables)| variables);
-            server.start(&self.project.root, program, variables)?;
-            places.push(server.url());
-        }
-        let (is_there, _) = latest?;
-        if is_there {
-            places.push(format!("`cargo xtask invoke --function {name} --alias '$LATEST'`"));
-        } else if !self.is_told {
+        let (name, root) = (&self.function.name, &self.project.root);
+        let local = Local::up(&self.project.target, None)?;
+        let aws = Aws::local(&local)?;
+        let own = aws.variables(name)?;
+        let is_there = own.is_some();
+        let given = local.variables().into_iter().map(|(name, value)| (name.to_owned(), value));
+        let variables: Vec<_> = given.chain(own.into_iter().flatten()).collect();
+        // The program listens long before it is uploaded.
+        let (started, put) = std::thread::scope(|scope| {
+            let put = scope.spawn(|| if is_there { aws.put_code(name, zip) } else { Ok(()) });
+            let started = match (&mut self.server, program) {
+                (Some(server), Some(program)) => server.start(root, program, &variables),
+                _ => Ok(()),
+            };
+            (started, put.join().map_err(|_| anyhow!("the thread that uploads it panicked")).flatten())
+        });
+        started.and(put)?;
+        if !is_there && !self.is_told {
             ui::say("note", &format!("the local AWS does not have `{name}` yet: `cargo xtask deploy` makes it"));
             self.is_told = true;
         }
-        Ok(places)
-    }
-
-    /// Puts the code into `$LATEST` if there is one, as there is once it was deployed. Gives also what variables the program
-    /// has there.
-    fn put(&self, zip: Vec<u8>) -> Result<(bool, Vec<(String, String)>)> {
-        let name = &self.function.name;
-        let aws = Environment::open(LOCAL, self.project, Duty::Publish)?.aws()?;
-        let own = aws.variables(name)?;
-        let is_there = own.is_some();
-        if is_there {
-            aws.put_code(name, zip)?;
-        }
-        let local = Local::up(&self.project.target, None)?.variables().into_iter();
-        let local = local.map(|(name, value)| (name.to_owned(), value));
-        Ok((is_there, local.chain(own.into_iter().flatten()).collect()))
+        let port = self.server.as_ref().map(Server::url);
+        let latest = is_there.then(|| format!("`cargo xtask invoke --function {name} --alias '$LATEST'`"));
+        Ok(port.into_iter().chain(latest).collect())
     }
 
     /// Waits until the files are others than these, and have been for a moment.

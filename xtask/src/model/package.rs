@@ -22,6 +22,8 @@ pub(crate) const MAX_UNZIPPED: u64 = 262_144_000;
 
 /// zlib's own default: higher levels take far longer on a binary and save next to nothing.
 const LEVEL: i64 = 6;
+/// A third of the bytes to upload, for a tenth of a second.
+const QUICK: i64 = 1;
 
 /// A package that was built.
 #[derive(Debug, Serialize)]
@@ -101,9 +103,9 @@ pub(crate) fn zip(entries: &[(&str, &[u8], u32)]) -> Result<Vec<u8>, PackageErro
     zip_within(entries, MAX_ZIPPED, MAX_UNZIPPED)
 }
 
-/// A zip for this machine alone, made in no time: nothing in it is compressed.
-pub(crate) fn stored(name: &str, contents: &[u8]) -> Result<Vec<u8>, PackageError> {
-    write(&[(name, contents, 0o755)], CompressionMethod::Stored).map_err(|error| PackageError::Zip(error.to_string()))
+/// A program's zip for this machine alone, made in no time.
+pub(crate) fn quick_zip(name: &str, program: &[u8]) -> Result<Vec<u8>, PackageError> {
+    write(&[(name, program, 0o755)], QUICK).map_err(|error| PackageError::Zip(error.to_string()))
 }
 
 fn zip_within(entries: &[(&str, &[u8], u32)], max_zipped: u64, max_unzipped: u64) -> Result<Vec<u8>, PackageError> {
@@ -116,21 +118,21 @@ fn zip_within(entries: &[(&str, &[u8], u32)], max_zipped: u64, max_unzipped: u64
     if let Some(pair) = entries.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err(PackageError::Zip(format!("`{}` is given twice", pair[0].0)));
     }
-    let zipped = write(&entries, CompressionMethod::Deflated).map_err(|error| PackageError::Zip(error.to_string()))?;
+    let zipped = write(&entries, LEVEL).map_err(|error| PackageError::Zip(error.to_string()))?;
     match zipped.len() as u64 {
         bytes if bytes > max_zipped => Err(PackageError::TooBigZipped { bytes, max: max_zipped }),
         _ => Ok(zipped),
     }
 }
 
-fn write(entries: &[(&str, &[u8], u32)], method: CompressionMethod) -> zip::result::ZipResult<Vec<u8>> {
+fn write(entries: &[(&str, &[u8], u32)], level: i64) -> zip::result::ZipResult<Vec<u8>> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, contents, mode) in entries {
         // Everything is said, for what is left out comes from the system or the clock.
         let options = SimpleFileOptions::default()
             .system(System::Unix)
-            .compression_method(method)
-            .compression_level((method == CompressionMethod::Deflated).then_some(LEVEL))
+            .compression_method(CompressionMethod::Deflated)
+            .compression_level(Some(level))
             .last_modified_time(DateTime::DEFAULT) // 1980-01-01 00:00:00, the earliest there is
             .unix_permissions(*mode);
         writer.start_file(*name, options)?;

@@ -76,8 +76,8 @@ impl Beside {
 
 impl Drop for Beside {
     fn drop(&mut self) {
-        // It waits for its end too. One that has ended already cannot be killed.
-        let _ = self.handle.kill();
+        // One that has ended already cannot be killed. Whoever drops it wants what it holds, such as its port.
+        let _ = self.handle.kill().and_then(|()| self.handle.wait().map(drop));
     }
 }
 
