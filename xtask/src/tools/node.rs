@@ -51,6 +51,10 @@ pub(crate) fn folder(target: &Path, function: &str) -> PathBuf {
     target.join("lambda.node").join(function)
 }
 
+/// The oldest major release that functions are tried with.
+const OLDEST: u32 = 20;
+const INSTALL: &str = "install Node 20 or newer with its npm; on CircleCI take the image with `-node` at its tag's end";
+
 /// The release of Node that works here, asked once.
 pub(crate) fn version(folder: &Path) -> Result<String> {
     static FOUND: OnceLock<String> = OnceLock::new();
@@ -61,8 +65,12 @@ pub(crate) fn version(folder: &Path) -> Result<String> {
         .args(["--version"])
         .ask(folder)
         .context("there is no Node to build and test functions with")
-        .hint("install Node 20 or newer with its npm; on CircleCI take the image with `-node` at its tag's end")?;
+        .hint(INSTALL)?;
     let release = String::from_utf8_lossy(&said).trim().trim_start_matches('v').to_owned();
+    let major = release.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    if major.is_some_and(|major| major < OLDEST) {
+        bail_hint!(INSTALL; "Node {release} is too old to build and test functions with");
+    }
     Ok(FOUND.get_or_init(|| release).clone())
 }
 

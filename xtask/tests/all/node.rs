@@ -187,6 +187,14 @@ fn only_who_has_such_a_function_needs_node() {
     let findings: Value = serde_json::from_str(&doctor.stdout).expect("JSON");
     let node = findings.as_array().expect("a list").iter().find(|finding| finding["what"] == "node");
     assert_eq!((doctor.code, &node.expect("it is looked for")["ok"]), (Some(1), &json!(false)), "{doctor}");
+    // One that is too old is told as soon.
+    let old = folder.path().join("old");
+    fs::create_dir(&old).expect("a folder");
+    fs::write(old.join("node"), "#!/bin/sh\necho v18.20.4\n").expect("a program");
+    fs::set_permissions(old.join("node"), fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let path = std::env::join_paths([old].into_iter().chain(std::env::split_paths(&path))).expect("a PATH");
+    let ran = run(checkout.command(&["build"]).env("PATH", &path));
+    ran.fails_with(&["Node 18.20.4 is too old", "install Node 20 or newer"]);
     let found = checkout.json(&["doctor"]);
     let node = found.as_array().expect("a list").iter().find(|finding| finding["what"] == "node");
     assert_eq!(node.expect("it is looked for")["ok"], true, "{found}");
