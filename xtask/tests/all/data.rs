@@ -1,9 +1,9 @@
 //! Tables of an environment's own: two clones work on one environment, and whatever branch deploys, what they hold stays.
 
-use crate::common::fixture::{BILLING, DEV_ACCOUNT, ORDERS, PRODUCTION, PROJECT, REGION};
+use crate::common::fixture::{BILLING, DEV_ACCOUNT, ORDERS, PRODUCTION, PROJECT};
 use crate::common::life::API;
 use crate::common::report::of;
-use crate::common::{Checkout, Ran, run, send};
+use crate::common::{Checkout, Ran, run, send, signed};
 use serde_json::{Value, json};
 use std::process::Command;
 
@@ -73,8 +73,7 @@ impl Laptop<'_> {
     }
 
     fn ask(&self, service: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> (u16, Value) {
-        let scope = format!("{DEV_ACCOUNT}/20260101/{REGION}/{service}/aws4_request");
-        let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none");
+        let signed = signed(DEV_ACCOUNT, service);
         let headers = [headers, &[("Authorization", &signed)]].concat();
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let (status, answer) = send(self.endpoint, method, path, &headers, &body);

@@ -1,8 +1,8 @@
 //! What functions are made of besides their own code, as the documents have it: a library that several share, AWS's SDK, C.
 
-use crate::common::fixture::{BILLING, LOCAL_ACCOUNT, ORDERS, PRODUCTION, REGION};
+use crate::common::fixture::{BILLING, LOCAL_ACCOUNT, ORDERS, PRODUCTION};
 use crate::common::report::of;
-use crate::common::{Checkout, send};
+use crate::common::{Checkout, send, signed};
 use serde_json::json;
 
 /// What a function's source says that answers through another crate's word.
@@ -142,8 +142,7 @@ async fn count(client: &Client, event: Value) -> Result<Value, Error> {
     checkout.commit("A function with a table");
 
     let endpoint = checkout.json(&["local", "up"])["endpoint"].as_str().expect("it runs").to_owned();
-    let scope = format!("{LOCAL_ACCOUNT}/20260101/{REGION}/dynamodb/aws4_request");
-    let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none");
+    let signed = signed(LOCAL_ACCOUNT, "dynamodb");
     let headers = [("Authorization", &*signed), ("X-Amz-Target", "DynamoDB_20120810.CreateTable")];
     let table = json!({
         "TableName": "stock", "BillingMode": "PAY_PER_REQUEST",

@@ -4,7 +4,7 @@
 use crate::common::fixture::{BILLING, LOCAL_ACCOUNT, ORDERS, PRODUCTION, WORD};
 use crate::common::life::API;
 use crate::common::report::{facts, functions, of};
-use crate::common::{Checkout, Ran, post, run, send};
+use crate::common::{Checkout, Ran, post, run, send, signed};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -424,8 +424,8 @@ fn role(checkout: &Checkout, version: &str) -> (String, Option<String>) {
 
 /// What a role allows; `None` where there is no such role.
 fn policy(endpoint: &str, role: &str) -> Option<String> {
-    let signed = "AWS4-HMAC-SHA256 Credential=000000000000/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=none";
-    let headers = [("Authorization", signed), ("Content-Type", "application/x-www-form-urlencoded")];
+    let signed = signed(LOCAL_ACCOUNT, "iam");
+    let headers = [("Authorization", &*signed), ("Content-Type", "application/x-www-form-urlencoded")];
     let body = format!("Action=GetRolePolicy&Version=2010-05-08&RoleName={role}&PolicyName=permissions");
     match send(endpoint, "POST", "/", &headers, &body) {
         (200, answer) => Some(answer.split("<RequestId>").next().expect("a first part").to_owned()),

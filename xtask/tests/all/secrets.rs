@@ -1,8 +1,8 @@
 //! Secrets: a function reads its own by name when it starts, and what looks like one stands in no variable.
 
-use crate::common::fixture::{LOCAL_ACCOUNT, PROJECT, REGION};
+use crate::common::fixture::{LOCAL_ACCOUNT, PROJECT};
 use crate::common::report::of;
-use crate::common::{Checkout, send};
+use crate::common::{Checkout, send, signed};
 use serde_json::{Value, json};
 
 const NAME: &str = "payments";
@@ -12,8 +12,7 @@ const VALUE: &str = "a-value-of-23-characters";
 /// A call to the local AWS, past the command.
 fn ask(checkout: &Checkout, service: &str, method: &str, path: &str, target: &str, body: &Value) -> Value {
     let endpoint = checkout.json(&["local", "up"])["endpoint"].as_str().expect("it runs").to_owned();
-    let scope = format!("{LOCAL_ACCOUNT}/20260101/{REGION}/{service}/aws4_request");
-    let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none");
+    let signed = signed(LOCAL_ACCOUNT, service);
     let headers =
         [("Authorization", &*signed), ("Content-Type", "application/x-amz-json-1.1"), ("X-Amz-Target", target)];
     let (status, said) = send(&endpoint, method, path, &headers, &body.to_string());

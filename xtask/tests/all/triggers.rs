@@ -3,7 +3,7 @@
 use crate::common::fixture::{LOCAL_ACCOUNT, PRODUCTION, PROJECT, REGION};
 use crate::common::judge::has_node;
 use crate::common::report::of;
-use crate::common::{Checkout, run, send, workspace};
+use crate::common::{Checkout, run, send, signed, workspace};
 use serde_json::json;
 use std::fs;
 use std::time::{Duration, Instant};
@@ -141,8 +141,7 @@ fn each_source_reaches_production() {
     checkout.commit("A function for each trigger");
     let endpoint = checkout.json(&["local", "up"])["endpoint"].as_str().expect("it runs").to_owned();
     let ask = |service: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str| {
-        let scope = format!("{LOCAL_ACCOUNT}/20260101/{REGION}/{service}/aws4_request");
-        let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none");
+        let signed = signed(LOCAL_ACCOUNT, service);
         let headers = [headers, &[("Authorization", &signed)]].concat();
         let (status, said) = send(&endpoint, method, path, &headers, body);
         assert_eq!(status, 200, "{service}: {said}");

@@ -11,7 +11,7 @@ pub(crate) mod random;
 pub(crate) mod report;
 pub(crate) mod stage;
 
-use fixture::PRODUCTION;
+use fixture::{PRODUCTION, REGION};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -435,12 +435,18 @@ pub(crate) fn send(endpoint: &str, method: &str, path: &str, headers: &[(&str, &
     request(endpoint, &format!("{method} {path} HTTP/1.0\r\n{headers}Content-Length: {length}\r\n\r\n{body}"))
 }
 
+/// The header by which the local AWS knows whose request it is, and for which service; no signature is checked.
+pub(crate) fn signed(account: &str, service: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential={account}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=none"
+    )
+}
+
 /// The same for a GET of what is served under a host's name in an account. MiniStack finds the `$default` stage of an
 /// HTTP API only where the request names the account, unless that is its default one.
 pub(crate) fn get(endpoint: &str, account: &str, host: &str, path: &str) -> (u16, String) {
-    let credential = format!("AWS4-HMAC-SHA256 Credential={account}/20260101/us-east-1/execute-api/aws4_request");
-    let signed = format!("Authorization: {credential}, SignedHeaders=host, Signature=none");
-    request(endpoint, &format!("GET {path} HTTP/1.0\r\nHost: {host}\r\n{signed}\r\n\r\n"))
+    let signed = signed(account, "execute-api");
+    request(endpoint, &format!("GET {path} HTTP/1.0\r\nHost: {host}\r\nAuthorization: {signed}\r\n\r\n"))
 }
 
 fn request(endpoint: &str, text: &str) -> (u16, String) {

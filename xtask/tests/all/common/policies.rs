@@ -1,6 +1,6 @@
 //! What `bootstrap` has made of the policies: read from the state in which Terraform keeps it, as AWS was told.
 
-use super::send;
+use super::{send, signed};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -38,8 +38,7 @@ impl Role {
 impl Policies {
     /// As the bootstrap's state on the local AWS has them.
     pub(crate) fn of(endpoint: &str, account: &str, bucket: &str) -> Self {
-        let signed = format!("AWS4-HMAC-SHA256 Credential={account}/20260101/us-east-1/s3/aws4_request");
-        let signed = format!("{signed}, SignedHeaders=host, Signature=none");
+        let signed = signed(account, "s3");
         let path = format!("/{bucket}/bootstrap.tfstate");
         let (status, state) = send(endpoint, "GET", &path, &[("Authorization", &signed)], "");
         assert_eq!(status, 200, "{state}");

@@ -3,7 +3,7 @@
 
 use super::fixture::{DEV_ACCOUNT, FUNCTIONS, PROJECT, REGION};
 use super::proxy::{Proxy, Request};
-use super::{Checkout, Ran, get, send, workspace};
+use super::{Checkout, Ran, get, send, signed, workspace};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -214,8 +214,7 @@ impl Stage {
 
     /// A call to the account, past the proxy.
     pub(crate) fn ask(&self, service: &str, method: &str, path: &str, body: &str) -> (u16, String) {
-        let scope = format!("{DEV_ACCOUNT}/20260101/{REGION}/{service}/aws4_request");
-        let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none");
+        let signed = signed(DEV_ACCOUNT, service);
         let form = ("Content-Type", "application/x-www-form-urlencoded");
         send(&self.endpoint, method, path, &[("Authorization", &signed), form], body)
     }

@@ -3,6 +3,8 @@
 use super::http::Message;
 use super::models::Models;
 use super::{Action, Proxy, Refusal, Request, Rule};
+use crate::common::fixture::LOCAL_ACCOUNT;
+use crate::common::signed;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -73,9 +75,9 @@ impl Client {
 
     fn send(&mut self, service: &str, method: &str, path: &str, headers: &str, body: &str) -> Option<Answer> {
         let (host, length) = (self.host.clone(), body.len());
-        let signed = format!("AWS4-HMAC-SHA256 Credential=000000000000/20260101/us-east-1/{service}/aws4_request");
+        let signed = signed(LOCAL_ACCOUNT, service);
         self.write(&format!(
-            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {signed}, Signature=none\r\n{headers}\
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {signed}\r\n{headers}\
              Content-Length: {length}\r\n\r\n{body}"
         ));
         if method == "HEAD" {
