@@ -357,11 +357,14 @@ pub(crate) fn command() -> clap::Command {
     examples::add(Cli::command())
 }
 
-/// Reads what was typed; what cannot be is answered here, with exit code 2.
-pub(crate) fn parse() -> Cli {
+/// Reads what was typed.
+///
+/// # Errors
+/// It is nothing that can be done; or it asks for help, which is no error for whoever typed it.
+pub(crate) fn parse() -> Result<Cli, clap::Error> {
     let mut command = command();
-    let matches = command.get_matches_mut();
-    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
 fn since(text: &str) -> Result<SignedDuration, String> {

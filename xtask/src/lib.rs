@@ -26,7 +26,15 @@ use std::process::ExitCode;
 
 /// Does what the command line says, and says how it ended.
 pub fn main() -> ExitCode {
-    let cli = cli::parse();
+    let cli = match cli::parse() {
+        Ok(cli) => cli,
+        // Help has the terminal's width already.
+        Err(help) if !help.use_stderr() => help.exit(),
+        Err(error) => {
+            ui::said(ui::as_coloured(&error.render().ansi()).trim_end());
+            return ExitCode::from(2);
+        }
+    };
     ui::listen(cli.global.verbose);
     match tools::signals::listen().and_then(|()| run(&cli)) {
         Ok(code) => code,

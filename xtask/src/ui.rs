@@ -5,7 +5,7 @@ use crate::tools::events::{self, Event};
 pub(crate) use crate::tools::events::{quietly, say, step, step_with};
 use anyhow::{Context, Result};
 pub(crate) use console::measure_text_width as width;
-use console::{Alignment, StyledObject, Term, pad_str, style, truncate_str};
+use console::{Alignment, StyledObject, Term, pad_str, strip_ansi_codes, style, truncate_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -192,6 +192,12 @@ fn is_lively() -> bool {
 
 fn coloured<D: std::fmt::Display>(text: StyledObject<D>) -> String {
     text.force_styling(is_lively()).to_string()
+}
+
+/// What somebody else has coloured, as it may be shown.
+pub(crate) fn as_coloured(text: &impl std::fmt::Display) -> String {
+    let text = text.to_string();
+    if is_lively() { text } else { strip_ansi_codes(&text).into_owned() }
 }
 
 /// The name of a step, as it stands before its line.

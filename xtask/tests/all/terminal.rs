@@ -65,11 +65,17 @@ fn a_narrow_terminal_breaks_no_word_and_keeps_no_spinner() {
 }
 
 #[test]
-fn help_breaks_no_word_either() {
+fn help_and_what_was_mistyped_break_no_word_either() {
     let checkout = Checkout::new();
-    for arguments in [&["--help"][..], &["deploy", "--help"]] {
+    let mistyped = "invalid value 'Acme_Shop' for '--project <NAME>': a project's name is 1 to 32";
+    for (arguments, code, told) in [
+        (&["--help"][..], 0, "--function"),
+        (&["deploy", "--help"], 0, "--allow-destroy"),
+        (&["init", "--project", "Acme_Shop"], 2, mistyped),
+    ] {
         let ran = run(checkout.on_terminal(COLUMNS, arguments).env("NO_COLOR", "1"));
-        assert!(ran.code == Some(0) && ran.stdout.contains("--allow-destroy") == (arguments.len() > 1), "{ran}");
+        let words: Vec<_> = ran.stdout.split_whitespace().collect();
+        assert!(ran.code == Some(code) && words.join(" ").contains(told), "{ran}");
         let wide: Vec<_> = ran.stdout.lines().filter(|line| line.trim_end().len() > COLUMNS.get().into()).collect();
         assert_eq!(wide, [""; 0], "{ran}");
     }
