@@ -3,7 +3,7 @@
 
 use crate::cli::{Global, Watch};
 use crate::environment::LOCAL;
-use crate::error::{Hint, bail_hint, render};
+use crate::error::{bail_hint, render};
 use crate::model::function::{Function, Source};
 use crate::model::package::{self, sha256};
 use crate::model::{http, recipe};
@@ -58,9 +58,7 @@ pub(crate) fn run(global: &Global, options: Watch) -> Result<ExitCode> {
     let function = project.only_one("watch")?;
     let folder = project.target.join("watch");
     let _alone = files::lock(&folder.join(format!("{}.lock", function.name)), Duration::ZERO)
-        .ok()
-        .with_context(|| format!("another `watch` of `{}` runs in this checkout", function.name))
-        .hint("end that one with Ctrl-C first")?;
+        .with_context(|| format!("`{}` cannot be watched", function.name))?;
     let server = if answers_http(function)? {
         Some(Server::new(options.port, folder.join(format!("{}.process", function.name)))?)
     } else {

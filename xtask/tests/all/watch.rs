@@ -104,7 +104,7 @@ fn an_edit_answers_at_once() {
     checkout.edit("runtime/src/lib.rs", "\"word\":\"{word}\"", "\"word\":\"{word} of another\"");
     both("second of another");
 
-    checkout.run(&["watch", "--function", ORDERS]).fails_with(&["another `watch` of `orders`"]);
+    checkout.run(&["watch", "--function", ORDERS]).fails_with(&["`orders` cannot be watched", "another `cargo xtask`"]);
     // Killed, it leaves its program behind: the next one ends that.
     assert_eq!(watch.ends_by("-KILL").signal(), Some(9));
     assert!(TcpStream::connect(("127.0.0.1", port)).is_ok(), "this shows nothing");
