@@ -6,7 +6,7 @@ pub(crate) use crate::tools::events::{quietly, say, step, step_with};
 use anyhow::{Context, Result};
 pub(crate) use console::measure_text_width as width;
 use console::{Alignment, StyledObject, Term, pad_str, strip_ansi_codes, style, truncate_str};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
@@ -46,6 +46,11 @@ pub(crate) fn listen(verbose: bool) {
         Event::Says { name, text } => said(&format!("{} {text}", title(name))),
         Event::Warns { text, hint } => {
             said(&format!("{} {text}\n         {hint}", coloured(style("warning:").yellow().bold())));
+        }
+        Event::Interrupted => {
+            let _ = BARS.clear();
+            // Nor does any come back until we have ended.
+            BARS.set_draw_target(ProgressDrawTarget::hidden());
         }
         Event::Tool { line: output, .. } if verbose => line(output),
         Event::Tool { step, line } => {

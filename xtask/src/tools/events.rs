@@ -19,6 +19,8 @@ pub(crate) enum Event<'a> {
     Warns { text: &'a str, hint: &'a str },
     /// A tool's command line, or a line of its output as it comes, and the step that it is a part of.
     Tool { step: Option<u64>, line: &'a str },
+    /// A signal ends us, in the middle of whatever runs.
+    Interrupted,
 }
 
 thread_local! {
@@ -86,4 +88,9 @@ pub(super) fn at() -> Option<u64> {
 /// A tool's command line, or a line of its output.
 pub(super) fn tool(step: Option<u64>, line: &str) {
     tell(Event::Tool { step, line });
+}
+
+/// The last that is told.
+pub(super) fn interrupted() {
+    tell(Event::Interrupted);
 }

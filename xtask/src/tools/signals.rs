@@ -44,6 +44,7 @@ fn hear(heard: i32) {
     let mut interrupt = interrupt();
     if interrupt.running.is_empty() {
         interrupt.companions.iter().for_each(|pid| signal(*pid, Signal::KILL));
+        events::interrupted();
         std::process::exit(code(heard));
     }
     if interrupt.received.is_none() {

@@ -65,6 +65,17 @@ fn a_narrow_terminal_breaks_no_word_and_keeps_no_spinner() {
 }
 
 #[test]
+fn what_is_interrupted_keeps_no_spinner() {
+    let checkout = Checkout::new();
+    let script = "sleep 1; kill -INT $PPID; sleep 2";
+    let ran = run(with_cargo(&checkout, checkout.on_terminal(COLUMNS, &["check"]), script).env("TERM", "xterm"));
+    assert!(ran.code == Some(130) && ran.stdout.contains("format "), "{ran}");
+    let mut terminal = vt100::Parser::new(ROWS, COLUMNS, 0);
+    terminal.process(ran.stdout.as_bytes());
+    assert_eq!((terminal.screen().contents().trim(), terminal.screen().cursor_position()), ("", (0, 0)), "{ran}");
+}
+
+#[test]
 fn help_and_what_was_mistyped_break_no_word_either() {
     let checkout = Checkout::new();
     let mistyped = "invalid value 'Acme_Shop' for '--project <NAME>': a project's name is 1 to 32";
