@@ -44,6 +44,14 @@ resource "aws_s3_bucket_lifecycle_configuration" "state" {
     noncurrent_version_expiration {
       noncurrent_days = 1
     }
+  }
+
+  rule {
+    id     = "uploads"
+    status = "Enabled"
+
+    # Of whatever broke off.
+    filter {}
 
     abort_incomplete_multipart_upload {
       days_after_initiation = 1
