@@ -127,7 +127,7 @@ async fn count(client: &Client, event: Value) -> Result<Value, Error> {
     Ok(json!({ "id": id, "amount": amount }))
 }
 "##;
-    let checkout = Checkout::for_dependencies("sdk");
+    let checkout = Checkout::for_dependencies("dependencies");
     checkout.json(&["new", "stock", "--trigger", "schedule"]);
     std::fs::remove_file(checkout.path("terraform/gateway/stock.tf")).expect("nothing is to call it");
     checkout.write("stock/src/main.rs", SOURCE);

@@ -195,7 +195,7 @@ fn what_cannot_be_is_refused() {
 /// The function that is left is one that every tool takes, and that production serves.
 #[test]
 fn without_the_sample_a_function_answers() {
-    let checkout = Checkout::of_the_workspace("init-sample");
+    let checkout = Checkout::of_the_workspace("sample");
     // Who removed it has nothing to remove.
     let Some(sample) = names(&checkout)["sample"].as_str().map(str::to_owned) else { return };
     checkout.json(&["init", "--yes", "--without-sample", "--production", FIRST[1]]);

@@ -22,7 +22,7 @@ fn ask(checkout: &Checkout, service: &str, method: &str, path: &str, target: &st
 
 #[test]
 fn a_function_reads_its_own_when_it_starts() {
-    let checkout = Checkout::for_dependencies("sdk");
+    let checkout = Checkout::for_dependencies("dependencies");
     let arguments = ["new", NAME, "--route", "/payments", "--secret", "stripe-key"];
     let planned = checkout.json(&[&arguments[..], &["--dry-run"]].concat());
     let made = checkout.json(&arguments);

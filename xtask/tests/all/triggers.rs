@@ -74,7 +74,7 @@ fn a_route_is_where_it_was_wanted() {
 #[test]
 fn a_queue_is_productions() {
     const NAME: &str = "mailer";
-    let checkout = Checkout::for_dependencies("queue");
+    let checkout = Checkout::for_dependencies("dependencies");
     // What calls production need not be an HTTP API.
     for file in ["api.tf", "billing.tf", "orders.tf", "stage.tf"] {
         fs::remove_file(checkout.path("terraform/gateway").join(file)).expect("it is there");
@@ -134,7 +134,7 @@ fn a_queue_is_productions() {
 /// What each source sends arrives at the version behind production's alias. The clock's is only bound: nobody waits for it.
 #[test]
 fn each_source_reaches_production() {
-    let checkout = Checkout::for_dependencies("sources");
+    let checkout = Checkout::for_dependencies("dependencies");
     for trigger in TRIGGERS {
         checkout.json(&["new", &called(trigger), "--trigger", trigger]);
     }

@@ -116,7 +116,7 @@ fn cargo(folder: &Path) {
 
 #[test]
 fn the_first_hour() {
-    let checkout = Checkout::of_the_workspace("tutorial");
+    let checkout = Checkout::of_the_workspace("sample");
     if !has_node("typed", "what stands in the tutorial") {
         return;
     }
