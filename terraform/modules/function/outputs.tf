@@ -5,7 +5,9 @@ output "lambda" {
     lambda_version = aws_lambda_function.this.version
     lambda_arn     = aws_lambda_function.this.arn
     code_sha256    = aws_lambda_function.this.code_sha256
-    role_arn       = aws_lambda_function.this.role
+    # Of the package that was applied: the other one is read from AWS, where somebody may have put other code.
+    source_code_hash = aws_lambda_function.this.source_code_hash
+    role_arn         = aws_lambda_function.this.role
     # What the published version is compared with.
     configuration = {
       memory_size   = aws_lambda_function.this.memory_size

@@ -8,7 +8,7 @@ use crate::model::function::{Function, Source};
 use crate::model::package::{self, sha256};
 use crate::model::{http, recipe};
 use crate::project::Project;
-use crate::release::build::{PROGRAM, build};
+use crate::release::build::{PROGRAM, Workshop};
 use crate::release::proof::smoke_test;
 use crate::tools::aws::Aws;
 use crate::tools::local::Local;
@@ -27,8 +27,10 @@ use walkdir::WalkDir;
 /// and of WSL, and are limited in number; a function's files are looked at in a millisecond.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What is in no source: made, installed, or another program's.
-const PASSED: [&str; 3] = ["target", "node_modules", ".git"];
+/// What is in no source: installed, or another program's.
+const PASSED: [&str; 2] = ["node_modules", ".git"];
+/// Cargo's mark of a folder of what it has made (<https://bford.info/cachedir/>).
+const MADE: &str = "CACHEDIR.TAG";
 
 /// When each file was changed, and its bytes.
 type Seen = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
@@ -103,9 +105,8 @@ impl Watched<'_> {
                 (Some(built.path.clone()), read(&built.path)?)
             }
             Source::Node { .. } => {
-                let packages = build(self.project, std::iter::once(self.function), None)?;
-                let package = packages.first().context("there is no package")?;
-                (None, read(&package.path)?)
+                let make = || Workshop::new(self.project, &self.project.target).zip(self.function);
+                (None, ui::step_with("build", make, |_| name.clone())?)
             }
         };
         let digest = sha256(&contents).hex;
@@ -117,6 +118,8 @@ impl Watched<'_> {
             Some(_) => package::quick_zip(PROGRAM, &contents)?,
             None => contents,
         };
+        // Until all of it answers, nothing does: whatever goes wrong, an edit that is taken back begins anew.
+        self.running = None;
         ui::step_with("ready", || self.serve(program.as_deref(), zip), |places| places.join(", "))?;
         self.running = Some(digest);
         Ok(())
@@ -174,8 +177,10 @@ impl Watched<'_> {
             Source::Crate { crates: Some(crates), .. } => crates.iter().map(|folder| root.join(folder)).collect(),
             _ => vec![self.function.folder.clone()],
         };
-        let is_source =
-            |entry: &walkdir::DirEntry| entry.file_name().to_str().is_none_or(|name| !PASSED.contains(&name));
+        let is_source = |entry: &walkdir::DirEntry| {
+            let is_passed = entry.file_name().to_str().is_some_and(|name| PASSED.contains(&name));
+            !(is_passed || entry.file_type().is_dir() && entry.path().join(MADE).exists())
+        };
         let within = folders.iter().flat_map(|folder| WalkDir::new(folder).into_iter().filter_entry(is_source));
         let within =
             within.filter_map(Result::ok).filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path);

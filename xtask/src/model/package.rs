@@ -11,7 +11,7 @@ use std::{
     io::{Cursor, Read as _, Write as _},
     path::PathBuf,
 };
-use zip::{CompressionMethod, DateTime, System, ZipArchive, ZipWriter, write::SimpleFileOptions};
+use zip::{CompressionMethod, DateTime, System, ZipArchive, ZipWriter, result::ZipError, write::SimpleFileOptions};
 
 /// Bytes of a zip that is uploaded directly: 50 MB, which AWS counts as MiB.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
@@ -144,11 +144,18 @@ fn write(entries: &[(&str, &[u8], u32)], level: i64) -> zip::result::ZipResult<V
 /// A file of a zip.
 ///
 /// # Errors
-/// It is none, has no such file, or what comes out of it is not what went in.
+/// It is none, has no such file, what comes out of it is not what went in, or is more than Lambda takes.
 pub(crate) fn unzip(zip: &[u8], name: &str) -> zip::result::ZipResult<Vec<u8>> {
+    unzip_within(zip, name, MAX_UNZIPPED)
+}
+
+fn unzip_within(zip: &[u8], name: &str, max: u64) -> zip::result::ZipResult<Vec<u8>> {
     let mut contents = Vec::new();
-    ZipArchive::new(Cursor::new(zip))?.by_name(name)?.read_to_end(&mut contents)?;
-    Ok(contents)
+    ZipArchive::new(Cursor::new(zip))?.by_name(name)?.take(max + 1).read_to_end(&mut contents)?;
+    match contents.len() as u64 {
+        bytes if bytes > max => Err(ZipError::InvalidArchive("a file is larger than Lambda takes".into())),
+        _ => Ok(contents),
+    }
 }
 
 /// A SHA-256: in hex for people and file names, in base64 because Lambda's `CodeSha256` is.
@@ -183,6 +190,14 @@ mod tests {
     #[test]
     fn order_does_not_matter() {
         assert_eq!(zip(&[BOOTSTRAP, NOTICE]), zip(&[NOTICE, BOOTSTRAP]));
+    }
+
+    #[test]
+    fn no_more_is_unzipped_than_lambda_takes() {
+        let zipped = zip(&[BOOTSTRAP, NOTICE]).unwrap();
+        let length = BOOTSTRAP.1.len() as u64;
+        assert_eq!(unzip_within(&zipped, BOOTSTRAP.0, length).unwrap(), BOOTSTRAP.1);
+        assert!(unzip_within(&zipped, BOOTSTRAP.0, length - 1).is_err());
     }
 
     #[test]

@@ -74,7 +74,7 @@ fn packages(project: &Project, functions: Vec<&Function>, depot: Option<&Depot>,
     }
     let fetched = side_by_side(&missing, |(function, place): &(&Function, Option<Place>)| {
         let (depot, place) = depot.zip(place.as_ref())?;
-        Made::before(function, depot.take(&place.recipe)?, &place.maker)
+        Made::before(function, depot.take(&function.name, &place.recipe)?, &place.maker)
     });
     let mut to_make = Vec::new();
     for (missing, fetched) in missing.into_iter().zip(fetched) {
@@ -133,6 +133,11 @@ impl<'a> Workshop<'a> {
     pub(crate) fn package(&self, function: &Function) -> Result<Package> {
         let tools = self.tools(function)?;
         events::step("package", || self.make(function, &tools)?.0.put(self.project))
+    }
+
+    /// The same without putting it anywhere.
+    pub(crate) fn zip(&self, function: &Function) -> Result<Vec<u8>> {
+        Ok(self.make(function, &self.tools(function)?)?.0.zip)
     }
 
     fn tools<'w>(&'w self, function: &'w Function) -> Result<Tools<'w>> {

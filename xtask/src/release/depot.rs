@@ -3,7 +3,7 @@
 //! shelf of this machine: that would carry what one account trusts into another.
 
 use crate::environment::Environment;
-use crate::model::package::sha256;
+use crate::model::package::{MAX_ZIPPED, sha256};
 use crate::tools::aws::Aws;
 use crate::tools::events;
 use anyhow::Result;
@@ -32,10 +32,22 @@ impl Depot {
         Ok(Some(Self { aws, bucket, takes_more: !dry_run, closed: AtomicBool::new(false) }))
     }
 
-    /// What was made by this recipe, if it is there, whole, and the only one.
-    pub(super) fn take(&self, recipe: &str) -> Option<Vec<u8>> {
+    /// What was made of a function by this recipe, if it is there, whole, and the only one.
+    pub(super) fn take(&self, function: &str, recipe: &str) -> Option<Vec<u8>> {
         let objects = self.asked(|| self.aws.objects(&self.bucket, &format!("{PREFIX}/{recipe}/")))?;
+        if objects.len() > 1 {
+            events::warn(
+                &format!(
+                    "several packages of `{function}` are kept as made of the same files, so none of them is taken"
+                ),
+                "a build script of it may read the clock or the network; in 30 days they are forgotten",
+            );
+        }
+        // Whoever may publish may write there, also what fills the memory of whoever reads it.
         let [object] = &objects[..] else { return None };
+        if object.bytes > MAX_ZIPPED {
+            return None;
+        }
         let zip = self.asked(|| self.aws.object_bytes(&self.bucket, &object.key))??;
         (object.key == key(recipe, &zip)).then_some(zip)
     }
@@ -58,7 +70,7 @@ impl Depot {
         if !self.closed.swap(true, Ordering::Relaxed) {
             events::warn(
                 &format!("packages are neither taken from the account nor kept there: {refused:#}"),
-                "nothing is lost, they are made here; what the role may do, an administrator's `cargo xtask bootstrap` brings up to date",
+                "nothing is lost, they are made here; where AWS denies it, an administrator's `cargo xtask bootstrap` brings up to date what the role may do",
             );
         }
         None

@@ -244,7 +244,7 @@ impl<'a> Functions<'a> {
     /// A package that an earlier run has left would be uploaded for what was applied, where that differs.
     fn clear(&self, other: &Function) -> Result<()> {
         let path = self.stacks.project.package(&other.name);
-        let applied = self.lambdas.get(&other.name).map(|lambda| &lambda.code_sha256);
+        let applied = self.lambdas.get(&other.name).map(Lambda::package);
         match fs::read(&path) {
             Ok(found) if applied != Some(&sha256(&found).base64) => {
                 fs::remove_file(&path).with_context(|| format!("cannot remove the package `{}`", path.display()))
@@ -363,7 +363,7 @@ fn stack<'a>(
             json!(applied.map(|applied| &applied.runtime)),
             json!(applied.map(|applied| &applied.handler)),
         ];
-        all_packages.insert(function.clone(), package(function, &lambda.code_sha256, runs));
+        all_packages.insert(function.clone(), package(function, lambda.package(), runs));
         all_roles.insert(function.clone(), lambda.role_arn.clone());
     }
     for Package { function, digest, architecture, runtime, handler, .. } in packages {

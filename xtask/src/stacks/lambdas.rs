@@ -13,8 +13,10 @@ pub(crate) struct Lambda {
     pub(crate) lambda_name: String,
     pub(crate) lambda_version: Version,
     pub(crate) lambda_arn: String,
-    /// Base64.
+    /// Base64; what `$LATEST` has, also where somebody else has put it there.
     pub(crate) code_sha256: String,
+    /// The same of the package that was applied; null where the state is of an older template.
+    source_code_hash: Option<String>,
     pub(crate) role_arn: String,
     /// Null where the state is of an older template.
     pub(crate) configuration: Option<Configuration>,
@@ -31,10 +33,15 @@ pub(crate) fn lambda<'a>(lambdas: &'a Lambdas, function: &str) -> Result<&'a Lam
 }
 
 impl Lambda {
+    /// The SHA-256 of the package that was applied, in base64.
+    pub(super) fn package(&self) -> &String {
+        self.source_code_hash.as_ref().unwrap_or(&self.code_sha256)
+    }
+
     /// What its version is made of; `found`, as it is, where the state does not say.
     pub(super) fn content(&self, found: &Content) -> Content {
         Content {
-            code_sha256: self.code_sha256.clone(),
+            code_sha256: self.package().clone(),
             role_arn: self.role_arn.clone(),
             configuration: self.configuration.as_ref().unwrap_or(&found.configuration).clone(),
         }

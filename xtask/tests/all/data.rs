@@ -9,11 +9,11 @@ use std::process::Command;
 
 const BRANCH: &str = "feature-123";
 const TABLE: &str = "acme-shop-orders";
-const ADDRESS: &str = "aws_dynamodb_table.orders";
-const FILE: &str = "terraform/data/orders.tf";
+pub(crate) const ADDRESS: &str = "aws_dynamodb_table.orders";
+pub(crate) const FILE: &str = "terraform/data/orders.tf";
 
 /// As `docs/data.md` has it.
-const DESCRIBED: &str = r#"resource "aws_dynamodb_table" "orders" {
+pub(crate) const DESCRIBED: &str = r#"resource "aws_dynamodb_table" "orders" {
   name         = "${var.project}-orders"
   billing_mode = "PAY_PER_REQUEST"
   hash_key     = "id"

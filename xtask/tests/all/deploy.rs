@@ -141,6 +141,16 @@ fn changed_by_hand(checkout: &Checkout) {
         let again = checkout.run(&["deploy"]);
         assert!(again.stderr.contains("nothing has changed"), "{again}");
     }
+    // It is no package of the function's, however often others are deployed meanwhile.
+    put("code", &json!({ "ZipFile": foreign }).to_string());
+    for word in ["beside it", "once more"] {
+        checkout.say(BILLING, word);
+        checkout.commit("Another word");
+        let deployed = checkout.json(&["deploy", "--function", BILLING]);
+        assert_eq!(of(&deployed, BILLING)["published"], true, "{deployed}");
+    }
+    let ran = checkout.run(&["deploy"]);
+    assert_eq!((ran.code, latest()), (Some(0), before), "{ran}");
 }
 
 /// A branch adds a table; another one, which does not know it, must not take it away with all that is in it.

@@ -4,6 +4,7 @@
 use crate::common::fixture::{BILLING, ORDERS, PRODUCTION, WORD};
 use crate::common::proxy::{Action, Refusal, Rule};
 use crate::common::stage::Stage;
+use crate::data;
 use serde_json::json;
 use std::time::Duration;
 
@@ -74,13 +75,7 @@ fn what_a_dry_run_says_is_what_the_run_does() {
 fn what_was_refused_is_released_by_the_next_deploy() {
     let stage = Stage::new("faults");
     stage.succeeds("bootstrap");
-    // Terraform takes a log group without its retention for half made, and would replace it: that is to destroy something.
-    stage.proxy.add(Rule::on("logs", "PutRetentionPolicy").nth(2), Action::Refuse(Refusal::Denied));
-    stage.run("deploy").fails_with(&["PutRetentionPolicy"]);
-    stage.proxy.clear();
-    stage.dry_run("deploy");
-    let first = stage.succeeds("deploy");
-    assert!(first.stderr.contains("which was left half made"), "{first}");
+    what_was_left_half_made(&stage);
     let memory = |from: u64, to: u64| {
         let line = |value: u64| format!("memory_size        = {value}");
         stage.checkout.edit("terraform/orders.tf", &line(from), &line(to));
@@ -112,6 +107,44 @@ fn what_was_refused_is_released_by_the_next_deploy() {
     let next = stage.succeeds("deploy");
     assert!(!stage.is_locked() && next.stderr.contains("unlock"), "{next}");
     assert_eq!(stage.live(ORDERS, PRODUCTION), ("second".into(), 320.into()), "{next}");
+}
+
+/// What Terraform has made, and could not complete, it would replace: that is to destroy something.
+fn what_was_left_half_made(stage: &Stage) {
+    const NOTES: &str = "terraform/notes.tf";
+    let completed = |address: &str| format!("complete `{address}`, which was left half made");
+    let notes = "resource \"aws_dynamodb_table\" \"notes\" {\n  name         = \"notes\"\n  billing_mode = \"PAY_PER_REQUEST\"\n  \
+        hash_key     = \"id\"\n\n  attribute {\n    name = \"id\"\n    type = \"S\"\n  }\n}\n";
+    stage.checkout.write(data::FILE, data::DESCRIBED);
+    stage.checkout.write(NOTES, notes);
+    stage.checkout.commit("Two tables");
+    // Of what may not be destroyed it does not even plan this.
+    stage.proxy.add(Rule::on("dynamodb", "UpdateContinuousBackups"), Action::Refuse(Refusal::Denied));
+    stage.run("deploy").fails_with(&["UpdateContinuousBackups"]);
+    stage.run("deploy --dry-run").fails_with(&[
+        "Instance cannot be destroyed",
+        "half made",
+        "run `cargo xtask deploy`",
+    ]);
+    stage.proxy.clear();
+    stage.proxy.add(Rule::on("logs", "PutRetentionPolicy").nth(2), Action::Refuse(Refusal::Denied));
+    let ran = stage.run("deploy");
+    ran.fails_with(&["PutRetentionPolicy"]);
+    assert!(ran.stderr.contains(&completed(data::ADDRESS)), "{ran}");
+    stage.proxy.clear();
+    stage.dry_run("deploy");
+    // A run that completes something and is then refused was not killed: the next one breaks nobody's lock.
+    std::fs::remove_file(stage.checkout.path(NOTES)).expect("it is there");
+    stage.checkout.commit("One table");
+    let ran = stage.run("deploy");
+    ran.fails_with(&["nothing was applied", "aws_dynamodb_table.notes"]);
+    assert!(ran.stderr.contains("complete `module."), "{ran}");
+    let left = std::fs::read_dir(stage.checkout.path("target/terraform/dev")).expect("a folder").flatten();
+    let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().ends_with(".running.json")), "{left:?}");
+    stage.checkout.write(NOTES, notes);
+    stage.checkout.commit("Two tables");
+    stage.succeeds("deploy");
 }
 
 /// AWS makes the gateway's permission, and its answer is lost: the run takes for its own what it made, and closes the

@@ -100,6 +100,11 @@ fn an_edit_answers_at_once() {
     both("second");
     checkout.edit("orders/src/main.rs", "fn main(", "fn main()");
     watch.until_it_says("the program is the same");
+    // What ends at once is not what ran before: taken back, that answers again.
+    checkout.edit("orders/src/main.rs", "Result<()> {\n", "Result<()> {\n    std::process::exit(1);\n");
+    watch.until_it_says("the program has ended");
+    checkout.edit("orders/src/main.rs", "    std::process::exit(1);\n", "");
+    both("second");
     // A crate that it is built of, and a file that is new.
     checkout.edit("runtime/src/lib.rs", "\"word\":\"{word}\"", "\"word\":\"{word} of another\"");
     both("second of another");

@@ -3,7 +3,7 @@
 use super::signed::{Refused, Request, found};
 use super::{Aws, code, failed, status};
 use crate::error::Hint;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use aws_smithy_xml::decode::{Document, try_data};
 use jiff::Timestamp;
 
@@ -12,6 +12,7 @@ use jiff::Timestamp;
 pub(crate) struct Object {
     pub(crate) key: String,
     pub(crate) modified: Timestamp,
+    pub(crate) bytes: u64,
 }
 
 impl Aws {
@@ -113,16 +114,19 @@ fn page(answer: &str, objects: &mut Vec<Object>) -> Result<bool> {
         match element.start_el().local() {
             "IsTruncated" => last = try_data(&mut element)? != "true",
             "Contents" => {
-                let (mut key, mut modified) = (None, None);
+                let (mut key, mut modified, mut bytes) = (None, None, None);
                 while let Some(mut field) = element.next_tag() {
                     match field.start_el().local() {
                         "Key" => key = Some(try_data(&mut field)?.into_owned()),
                         "LastModified" => modified = try_data(&mut field)?.parse().ok(),
+                        "Size" => bytes = try_data(&mut field)?.parse().ok(),
                         _ => {}
                     }
                 }
-                let (key, modified) = key.zip(modified).context("an object without a key or a time")?;
-                objects.push(Object { key, modified });
+                let (Some(key), Some(modified), Some(bytes)) = (key, modified, bytes) else {
+                    bail!("an object without a key, a time or a size");
+                };
+                objects.push(Object { key, modified, bytes });
             }
             _ => {}
         }
@@ -144,7 +148,7 @@ mod tests {
         assert!(!page(answer, &mut objects).expect("it reads"), "there is more");
         assert_eq!(
             objects,
-            [Object { key: "roles/a&b.tfstate".to_owned(), modified: Timestamp::constant(1_769_860_800, 0) }]
+            [Object { key: "roles/a&b.tfstate".to_owned(), modified: Timestamp::constant(1_769_860_800, 0), bytes: 1 }]
         );
         assert!(page("<ListBucketResult/>", &mut objects).expect("it reads"), "there is no more");
         assert!(page("<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>", &mut objects).is_err());

@@ -138,6 +138,11 @@ impl State<'_> {
                 let destroyed = destroyed(&changes).filter(|address| !forgotten.contains(address)).collect();
                 Ok(Foreseen { differs: true, changes, destroyed, outputs: contents.outputs(), text })
             }
+            _ if may_not_destroy(&finished.stderr) && !self.half_made()?.is_empty() => {
+                Err(tool.failure(&finished)).hint(
+                    "an apply that failed has left something half made; the next one completes it: run `cargo xtask deploy`",
+                )
+            }
             _ => Err(tool.failure(&finished)),
         }
     }
@@ -245,32 +250,67 @@ impl State<'_> {
     fn planned(&self, file: &str, named: &[String], killed: &mut Option<Running>) -> Result<(PlanFile, Vec<Change>)> {
         let plan = PlanFile::beside(&self.data);
         let tool = self.tool(&["plan", "-json", "-lock=false", &plan.out()]).args([file]).telling(readable);
-        let make = || {
+        let mut completed = BTreeSet::new();
+        let said = loop {
             let finished = tool.finish(&self.folder)?;
             let said = Said::read(&finished.stdout);
-            if finished.success() { Ok(said) } else { Err(failure(&tool, finished, said)) }
-        };
-        let mut said = make()?;
-        let half_made = said.changes.iter().filter(|change| change.half_made && !named.contains(&change.address));
-        let half_made: Vec<_> = half_made.map(|change| &change.address).collect();
-        if !half_made.is_empty() {
-            for address in half_made {
-                let tool = self.tool(&["untaint"]).args([address]);
-                let finished = self.change(&tool, killed)?;
-                if !finished.success() {
-                    return Err(tool.failure(&finished));
+            let half_made = if finished.success() {
+                said.changes.iter().filter(|change| change.half_made).map(|change| change.address.clone()).collect()
+            } else if said.errors.iter().any(|error| may_not_destroy(&error.summary)) {
+                self.half_made()?
+            } else {
+                BTreeSet::new()
+            };
+            let open = half_made.into_iter().filter(|address| !named.contains(address) && !completed.contains(address));
+            let open: Vec<_> = open.collect();
+            if open.is_empty() {
+                if finished.success() {
+                    break said;
                 }
-                events::say("complete", &format!("`{address}`, which was left half made"));
+                return Err(failure(&tool, finished, said));
             }
-            said = make()?;
-        }
-        let mut destroyed: Vec<_> = destroyed(&said.changes).filter(|address| !named.contains(address)).collect();
+            for address in open {
+                self.complete(&address, killed)?;
+                completed.insert(address);
+            }
+        };
+        // Nothing is half made any more, so that all of it would really be destroyed.
+        let destroyed = said.changes.iter().filter(|change| change.destroys() && !named.contains(&change.address));
+        let mut destroyed: Vec<_> = destroyed.map(|change| change.address.clone()).collect();
         if !destroyed.is_empty() {
             let forgotten = self.read(&plan)?.forgotten();
             destroyed.retain(|address| !forgotten.contains(address));
         }
         spare(&destroyed, named)?;
         Ok((plan, said.changes))
+    }
+
+    /// Takes the mark of an apply that failed from what it had made, so that the next one completes it.
+    fn complete(&self, address: &str, killed: &mut Option<Running>) -> Result<()> {
+        let tool = self.tool(&["untaint"]).args([address]);
+        let finished = self.change(&tool, killed)?;
+        // Another run may have done it since the plan was made.
+        if !finished.success() && self.half_made()?.contains(address) {
+            return Err(tool.failure(&finished));
+        }
+        events::say("complete", &format!("`{address}`, which was left half made"));
+        Ok(())
+    }
+
+    /// The addresses of what an apply that failed has left half made, of AWS's things, as the state has it.
+    fn half_made(&self) -> Result<BTreeSet<String>> {
+        let json = self.tool(&["show", "-json"]).ask(&self.folder)?;
+        let state: Value = serde_json::from_slice(&json).context("cannot understand Terraform's state")?;
+        let (mut modules, mut found) = (vec![&state["values"]["root_module"]], BTreeSet::new());
+        while let Some(module) = modules.pop() {
+            let [children, resources] =
+                ["child_modules", "resources"].map(|name| module[name].as_array().into_iter().flatten());
+            modules.extend(children);
+            let half_made = resources.filter(|resource| resource["tainted"] == true);
+            let ours = half_made.filter(|one| one["type"].as_str().is_some_and(|kind| kind.starts_with("aws_")));
+            found.extend(ours.filter_map(|resource| Some(resource["address"].as_str()?.to_owned())));
+        }
+        Ok(found)
     }
 
     /// Whether what was imported has the tag that all of the project's resources have.
@@ -317,7 +357,19 @@ impl State<'_> {
     /// Runs what locks the state. The lock of a run that was killed is broken, once; any other is waited for.
     fn change(&self, tool: &Tool, killed: &mut Option<Running>) -> Result<Finished> {
         let mut patience = if killed.is_some() { Duration::ZERO } else { LOCK };
+        // What ended by itself is no killed run; one that was is remembered until an apply is through.
+        let is_after_kill = killed.is_some();
+        let ended = |finished: Finished| {
+            if !is_after_kill {
+                self.forget(&finished);
+            }
+            finished
+        };
         loop {
+            // Whoever has said stop gets no further step.
+            if signals::received().is_some() {
+                return Err(self.interrupted());
+            }
             // Options come before what they are options of.
             let mut tool = tool.clone().uninterrupted();
             let verb = if tool.arguments.first().is_some_and(|verb| verb == "state") { 2 } else { 1 };
@@ -326,15 +378,12 @@ impl State<'_> {
             let finished = tool.finish_watched(&self.folder, started)?;
             if signals::received().is_some() && !finished.success() {
                 self.forget(&finished);
-                bail_hint!(
-                    "run the same command again: it completes what was begun";
-                    "interrupted: Terraform has saved what it had done of `{}`", self.key
-                );
+                return Err(self.interrupted());
             }
             if let Some(own) = held(&finished, Holder::left_behind) {
-                return Ok(self.freed(finished, &own));
+                return Ok(ended(self.freed(finished, &own)));
             }
-            let Some(holder) = held(&finished, Holder::in_error) else { return Ok(finished) };
+            let Some(holder) = held(&finished, Holder::in_error) else { return Ok(ended(finished)) };
             if killed.as_ref().is_some_and(|run| holder.is_of(run)) {
                 *killed = None;
                 events::say("unlock", &format!("the state, which a killed run left locked ({})", holder.id));
@@ -358,6 +407,13 @@ impl State<'_> {
         let said = Said::read(&finished.stdout);
         let was_all = said.errors.len() == 1 && !said.outputs.is_empty();
         if was_all { Finished { code: Some(0), ..finished } } else { finished }
+    }
+
+    fn interrupted(&self) -> anyhow::Error {
+        with_hint(
+            anyhow!("interrupted: Terraform has saved what it had done of `{}`", self.key),
+            "run the same command again: it completes what was begun",
+        )
     }
 
     fn locked(&self, holder: &Holder) -> anyhow::Error {
@@ -434,6 +490,11 @@ impl State<'_> {
     fn note(&self) -> PathBuf {
         self.data.with_extension("running.json")
     }
+}
+
+/// Terraform's words where it refuses even to plan: something is half made, or would go, that says `prevent_destroy`.
+fn may_not_destroy(error: &str) -> bool {
+    error.contains("Instance cannot be destroyed")
 }
 
 /// What is half made is completed, unless it is named.

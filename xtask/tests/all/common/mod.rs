@@ -157,7 +157,8 @@ impl Checkout {
         if !*HAS_MIRROR.get_or_init(has_mirror) {
             return;
         }
-        for root in ["", "bootstrap/", "data/", "gateway/", "role/"] {
+        // Not the roles' one: these are made side by side, and each would install the provider anew.
+        for root in ["", "bootstrap/", "data/", "gateway/"] {
             let name = format!("terraform/{root}.terraform.lock.hcl");
             let text = self.read(&name);
             let (head, hashes) = text.split_once("  hashes = [").expect("it has hashes");

@@ -143,8 +143,9 @@ fn a_bucket_is_made_once() {
 #[test]
 fn objects_are_listed_and_deleted() {
     let page = |key: &str, more: bool| {
-        let contents =
-            format!("<Contents><Key>{key}</Key><LastModified>2026-01-31T12:00:00.000Z</LastModified></Contents>");
+        let contents = format!(
+            "<Contents><Key>{key}</Key><LastModified>2026-01-31T12:00:00.000Z</LastModified><Size>1</Size></Contents>"
+        );
         (200, format!("<ListBucketResult><IsTruncated>{more}</IsTruncated>{contents}</ListBucketResult>"))
     };
     let (aws, client) = answering(&[page("roles/a", true), s3(503, "SlowDown"), page("roles/b", false)]);
