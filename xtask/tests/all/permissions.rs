@@ -4,6 +4,7 @@
 
 mod abuses;
 mod data;
+mod named;
 mod needs;
 mod triggers;
 mod trust;
@@ -14,7 +15,7 @@ use crate::common::fixture::{CIRCLECI_PROJECT, DEV_ACCOUNT, PROD_ACCOUNT, PROJEC
 use crate::common::judge::{Call, Judge};
 use crate::common::policies::{Policies, Role};
 use crate::common::run;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 const DEV: Place<'_> = Place { account: DEV_ACCOUNT, region: REGION, project: PROJECT };
@@ -104,17 +105,17 @@ fn the_roles_have_what_a_release_needs_and_no_more() {
         println!("{duty}: {needed} calls needed, {abused} abuses, {granted} actions granted, unused: {idle:?}");
         unused.extend(idle.symmetric_difference(&explained(duty)).map(|action| format!("{duty}: {action}")));
     }
-    // A role that lets itself everything has what the boundary leaves it.
-    let everything = serde_json::json!({
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
-    });
     let (may, may_not) = (abuses::of_a_function(PROD), abuses::of_a_made_role(PROD));
     println!("a function: {} calls allowed; whoever else has its role: {} refused", may.len(), may_not.len());
-    ask("function", PROD, std::slice::from_ref(&everything), Some(&accounts.prod.boundary), &may, true);
-    ask("made role", PROD, &[everything], Some(&accounts.prod.boundary), &may_not, false);
+    ask("function", PROD, &[everything()], Some(&accounts.prod.boundary), &may, true);
+    ask("made role", PROD, &[everything()], Some(&accounts.prod.boundary), &may_not, false);
     assert!(wrong.is_empty(), "{} answers are wrong:\n{}", wrong.len(), wrong.join("\n"));
     assert_eq!(unused, [""; 0], "each grant that no call needs has a reason in `UNUSED`, and no other has one");
+}
+
+/// The policy of a role that lets itself everything: it has what the boundary leaves it.
+fn everything() -> Value {
+    json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
 }
 
 /// The unused grants of a role that have a reason.

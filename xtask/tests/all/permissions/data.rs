@@ -1,16 +1,13 @@
 //! The data: what publishes keeps what the environment names, holds none of it, and deletes nothing.
 
-use super::needs::Jobs;
-use super::{Accounts, abuses};
 use crate::common::Checkout;
 use crate::common::calls::Place;
-use crate::common::fixture::{PRODUCTION, PROJECT};
-use crate::common::judge::{Call, Judge};
+use crate::common::fixture::PROJECT;
+use crate::common::judge::Call;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 
-/// Grants that no call below needs: what is changed later, and what the provider asks only now and then.
-const UNUSED: [&str; 10] = [
+/// Grants that no call needs: what is changed later, and what the provider asks only now and then.
+pub(super) const UNUSED: [&str; 10] = [
     "dynamodb:TagResource",
     "dynamodb:UntagResource",
     "dynamodb:UpdateTable",
@@ -69,7 +66,7 @@ output "jobs_queue" {
 "#;
 
 /// Of each kind one.
-fn describe(checkout: &Checkout) {
+pub(super) fn describe(checkout: &Checkout) {
     checkout.write("terraform/data/all.tf", DESCRIBED);
     for environment in ["dev", "prod"] {
         let file = format!("terraform/environments/{environment}.tfvars.json");
@@ -80,51 +77,10 @@ fn describe(checkout: &Checkout) {
 }
 
 /// Of buckets and services that nothing else has to do with.
-fn is_of_data(action: &str) -> bool {
+pub(super) fn is_of_data(action: &str) -> bool {
     let services = ["dynamodb:", "sqs:"];
     services.iter().any(|service| action.starts_with(service))
         || action.starts_with("s3:") && (action.contains("Bucket") || action.ends_with("Configuration"))
-}
-
-#[test]
-fn data_are_kept_where_they_are_named() {
-    let accounts = Accounts::prepare("permissions-data", describe);
-    let mut jobs = Jobs::of(&accounts);
-    jobs.run(PRODUCTION, "deploy --env dev");
-    accounts.checkout.git(&["checkout", "--quiet", "-b", "feature-123"]);
-    jobs.run("feature-123", "deploy --env dev");
-    accounts.checkout.git(&["checkout", "--quiet", PRODUCTION]);
-    for line in ["apply", "alias", "gateway", "plan --refresh", "status"] {
-        jobs.run(PRODUCTION, &format!("{line} --env prod"));
-    }
-    let Some(judge) = Judge::find() else { return };
-    let mut wrong = Vec::new();
-    for (place, duty, role) in accounts.roles() {
-        let documents = role.documents();
-        let mut ask = |calls: &[Call], allowed| {
-            let answers = judge.wrong(place.account, &documents, None, calls, allowed);
-            wrong.extend(answers.map(|answer| format!("{duty}: {answer}")));
-        };
-        let needed: Vec<_> = jobs.needed[duty].iter().cloned().collect();
-        ask(&needed, true);
-        let mut refused = [abuses::of(duty, place), of_data(place)].concat();
-        if duty == "release" {
-            refused.extend(keeping(place));
-        }
-        ask(&refused, false);
-        let used: BTreeSet<_> = needed.iter().map(|call| call.action.as_str()).collect();
-        let granted: BTreeSet<_> = role.allowed().filter(|action| is_of_data(action)).collect();
-        let idle: Vec<_> = granted.iter().filter(|action| !used.contains(action.as_str())).collect();
-        println!(
-            "{duty}: {} calls needed, {} abuses, {} actions of data, unused: {idle:?}",
-            needed.len(),
-            refused.len(),
-            granted.len()
-        );
-        let useless = idle.into_iter().filter(|action| !UNUSED.contains(&action.as_str()));
-        wrong.extend(useless.map(|action| format!("{duty}: {action} is of no use")));
-    }
-    assert!(wrong.is_empty(), "{} answers are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 fn arn(place: Place<'_>, service: &str, name: &str) -> String {
@@ -139,7 +95,7 @@ fn named(place: Place<'_>) -> [String; 3] {
 }
 
 /// What publishes may do; what releases may not.
-fn keeping(place: Place<'_>) -> Vec<Call> {
+pub(super) fn keeping(place: Place<'_>) -> Vec<Call> {
     let [table, queue, bucket] = named(place);
     let state = |end: &str| format!("arn:aws:s3:::{}/data.{end}", super::bucket(place));
     let all = [
@@ -156,7 +112,7 @@ fn keeping(place: Place<'_>) -> Vec<Call> {
 }
 
 /// What no role may do with what is named, nor with what is like it.
-fn of_data(place: Place<'_>) -> Vec<Call> {
+pub(super) fn abuses(place: Place<'_>) -> Vec<Call> {
     let [table, queue, bucket] = named(place);
     let foreign = |arn: &str| arn.replace(place.account, "333333333333");
     let all = [
