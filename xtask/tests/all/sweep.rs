@@ -8,8 +8,8 @@
 //! ```
 //!
 //! `SWEEP_ONLY=TEXT` takes only what has the text in its name (`configuration / lambda PublishVersion 1 / denied`),
-//! `SWEEP_PART=2/4` every fourth from the second on (each part in a folder of its own, so that parts may run at once), and
-//! `SWEEP_COUNT=N` with `SWEEP_SEED=N` so many at random.
+//! `SWEEP_FROM=N` what comes from the Nth on, where a sweep was broken off, `SWEEP_PART=2/4` of that every fourth from the second
+//! on (each part in a folder of its own, so that parts may run at once), and `SWEEP_COUNT=N` with `SWEEP_SEED=N` so many at random.
 
 use crate::common::fixture::{BILLING, ORDERS, PRODUCTION};
 use crate::common::proxy::models::Models;
@@ -375,7 +375,8 @@ fn all() {
     let told = tell(&stage, &STEPS[..=last]);
     // The last steps first: they are the quick ones, so that a sweep that is broken off has told the most.
     let points = told.iter().rev().flat_map(Chapter::points).filter(|point| point.to_string().contains(&only));
-    let points: Vec<_> = points.skip(part - 1).step_by(parts).collect();
+    let from = number("SWEEP_FROM").map_or(0, |nth| nth.saturating_sub(1) as usize);
+    let points: Vec<_> = points.skip(from).skip(part - 1).step_by(parts).collect();
     let points = match number("SWEEP_COUNT") {
         Some(count) => choose(points, count as usize, number("SWEEP_SEED").unwrap_or(9)),
         None => points,
