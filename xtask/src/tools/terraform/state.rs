@@ -299,26 +299,27 @@ impl State<'_> {
 
     /// The addresses of what an apply that failed has left half made, of AWS's things, as the state has it.
     fn half_made(&self) -> Result<BTreeSet<String>> {
+        let half_made = self.resources()?.into_iter().filter(|resource| resource["tainted"] == true);
+        let ours = half_made.filter(|one| one["type"].as_str().is_some_and(|kind| kind.starts_with("aws_")));
+        Ok(ours.filter_map(|resource| Some(resource["address"].as_str()?.to_owned())).collect())
+    }
+
+    /// What the state holds, in whatever module
+    /// (<https://developer.hashicorp.com/terraform/internals/json-format#state-representation>).
+    fn resources(&self) -> Result<Vec<Value>> {
         let json = self.tool(&["show", "-json"]).ask(&self.folder)?;
         let state: Value = serde_json::from_slice(&json).context("cannot understand Terraform's state")?;
-        let (mut modules, mut found) = (vec![&state["values"]["root_module"]], BTreeSet::new());
+        let (mut modules, mut found) = (vec![&state["values"]["root_module"]], Vec::new());
         while let Some(module) = modules.pop() {
-            let [children, resources] =
-                ["child_modules", "resources"].map(|name| module[name].as_array().into_iter().flatten());
-            modules.extend(children);
-            let half_made = resources.filter(|resource| resource["tainted"] == true);
-            let ours = half_made.filter(|one| one["type"].as_str().is_some_and(|kind| kind.starts_with("aws_")));
-            found.extend(ours.filter_map(|resource| Some(resource["address"].as_str()?.to_owned())));
+            modules.extend(module["child_modules"].as_array().into_iter().flatten());
+            found.extend(module["resources"].as_array().into_iter().flatten().cloned());
         }
         Ok(found)
     }
 
     /// Whether what was imported has the tag that all of the project's resources have.
     fn is_tagged(&self, address: &str, project: &Value) -> Result<bool> {
-        let json = self.tool(&["show", "-json"]).ask(&self.folder)?;
-        let state: Value = serde_json::from_slice(&json).context("cannot understand Terraform's state")?;
-        let resources = state["values"]["root_module"]["resources"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let found = resources.iter().find(|resource| resource["address"] == address);
+        let found = self.resources()?.into_iter().find(|resource| resource["address"] == address);
         Ok(found.is_some_and(|resource| resource["values"]["tags_all"]["project"] == *project))
     }
 

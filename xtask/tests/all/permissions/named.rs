@@ -45,10 +45,11 @@ fn what_is_named_is_kept_and_nothing_else() {
         let is_of_it = |action: &String| data::is_of_data(action) || triggers::is_of_a_source(action);
         let granted: BTreeSet<_> = role.allowed().filter(is_of_it).collect();
         let idle: Vec<_> = granted.iter().filter(|action| !used.contains(action.as_str())).collect();
-        let counts = (needed.len(), refused.len(), granted.len());
         println!(
             "{duty}: {} calls needed, {} abuses, {} actions of what is named, unused: {idle:?}",
-            counts.0, counts.1, counts.2
+            needed.len(),
+            refused.len(),
+            granted.len()
         );
         let is_explained = |action: &str| data::UNUSED.contains(&action) || triggers::UNUSED.contains(&action);
         let useless = idle.into_iter().filter(|action| !is_explained(action));
