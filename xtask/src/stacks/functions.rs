@@ -162,9 +162,22 @@ impl<'a> Functions<'a> {
         let wrong = self.wrong(&self.lambdas, true)?.into_iter().map(|wrong| wrong.function);
         let foreseen = events::quietly("plan", || self.stack.foresee())?;
         foreseen.spare(&self.stack.destroyable)?;
-        let untold = self.packages.iter().map(|package| &package.function);
-        let untold = untold.filter(|name| !self.lambdas.contains_key(*name)).cloned();
+        let untold = self.untold().cloned();
         Ok(self.changed(foreseen).into_iter().flatten().chain(wrong).chain(untold).collect())
+    }
+
+    /// What the state does not tell of: it was never applied, or not to the end.
+    fn untold(&self) -> impl Iterator<Item = &String> {
+        let names = self.packages.iter().map(|package| &package.function);
+        names.filter(|name| !self.lambdas.contains_key(*name))
+    }
+
+    /// Whether AWS has what the state does not tell of, as of a run that was killed on another machine.
+    fn is_behind(&self) -> Result<bool> {
+        let untold: Vec<_> = self.untold().collect();
+        let found = side_by_side(&untold, |name| self.stacks.aws.latest(name));
+        let found = found.into_iter().collect::<Result<Vec<_>>>()?;
+        Ok(found.iter().any(Option::is_some))
     }
 
     /// The function for each change that is one's, and `None` for any other.
@@ -199,7 +212,7 @@ impl<'a> Functions<'a> {
     }
 
     /// Publishes what is not published yet, and writes the outputs.
-    pub(crate) fn apply(self) -> Result<Applied> {
+    pub(crate) fn apply(mut self) -> Result<Applied> {
         if self.is_current() {
             events::say("apply", "nothing has changed");
             self.write(&self.before)?;
@@ -209,6 +222,7 @@ impl<'a> Functions<'a> {
         let _lock = self.stacks.project.lock_packages()?;
         self.packages.iter().try_for_each(is_as_built)?;
         self.others().try_for_each(|other| self.clear(other))?;
+        self.stack.behind = self.is_behind()?;
         let roles: Vec<_> = self.missing_roles().collect();
         let make = |role: &&Role| {
             let make = || role.stack(self.stacks)?.apply().map(drop);

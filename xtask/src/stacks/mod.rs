@@ -49,6 +49,8 @@ pub(crate) struct Stack<'a> {
     remembered: bool,
     /// What exists may be taken into a state that a kill kept from being saved: address to id.
     adoptable: Vec<(String, String)>,
+    /// Whether some of that exists, and the state does not tell of it.
+    behind: bool,
     destroyable: Destroyable,
     aws: &'a Aws,
 }
@@ -178,6 +180,7 @@ impl<'a> Stack<'a> {
             sealed: false,
             remembered: false,
             adoptable,
+            behind: false,
             destroyable,
             aws: &stacks.aws,
         })
@@ -236,7 +239,8 @@ impl<'a> Stack<'a> {
 
     /// The same, and what it has changed.
     fn apply_telling(&self) -> Result<(Held, Vec<Change>)> {
-        let Applied { outputs, changes } = self.state.apply(&self.variables, &self.adoptable, &self.destroyable)?;
+        let Self { state, variables, adoptable, behind, destroyable, .. } = self;
+        let Applied { outputs, changes } = state.apply(variables, adoptable, *behind, destroyable)?;
         let held = Held::new(outputs, &self.digest);
         if self.sealed
             && let Err(error) = held.seal(self.aws, &self.state, self.remembered)

@@ -1,6 +1,7 @@
 //! What AWS says no to: the real binary and the real Terraform through a proxy that answers as AWS may and the local one
 //! never does.
 
+use crate::common::Ran;
 use crate::common::fixture::{BILLING, ORDERS, PRODUCTION, WORD};
 use crate::common::proxy::{Action, Refusal, Rule};
 use crate::common::stage::Stage;
@@ -168,8 +169,7 @@ fn a_permission_whose_answer_was_lost_is_adopted() {
 fn what_is_interrupted_leaves_no_lock() {
     let stage = Stage::new("interrupted");
     stage.succeeds("bootstrap");
-    stage.succeeds("deploy");
-    let mut memory = 128;
+    let mut memory = what_could_not_be_saved(&stage);
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let line = |value: u64| format!("memory_size        = {value}");
         stage.checkout.edit("terraform/orders.tf", &line(memory), &line(memory + 64));
@@ -188,6 +188,46 @@ fn what_is_interrupted_leaves_no_lock() {
         assert!(!next.stderr.contains("unlock"), "{next}");
         assert_eq!(stage.live(ORDERS, PRODUCTION), (WORD.into(), memory.into()), "{next}");
     }
+}
+
+/// The credentials expire while Terraform is at it: AWS has what no state tells of. Nothing of that is made twice, which the
+/// provider would try for five minutes a function. Gives the memory that is released.
+fn what_could_not_be_saved(stage: &Stage) -> u64 {
+    let cannot_be_saved = |ran: Ran| {
+        ran.fails_with(&["errored.tfstate", "run the same command again"]);
+        assert!(!stage.checkout.path("terraform/errored.tfstate").exists(), "{ran}");
+        stage.proxy.clear();
+    };
+    let made_again = || stage.proxy.writes().into_iter().filter(|write| write.operation().starts_with("Create"));
+    // Of the functions, and not their lock.
+    let states = || Rule::on("s3", "PutObject").about("aws_lambda_function");
+    stage.proxy.add(states(), Action::Refuse(Refusal::Denied));
+    cannot_be_saved(stage.run("deploy"));
+
+    // On another machine nothing is known of it but what AWS has.
+    let other = stage.another_clone();
+    let next = stage.run_in(other.path(), "deploy");
+    assert_eq!(next.code, Some(0), "{next}");
+    let again: Vec<_> = made_again().filter(|write| write.operation() == "CreateFunction").collect();
+    assert!(again.is_empty() && next.stderr.contains("adopt `orders`"), "{again:?}\n{next}");
+    // Here it is, but others have gone on since.
+    let next = stage.succeeds("deploy");
+    assert!(!next.stderr.contains("could not save"), "{next}");
+    assert_eq!(stage.live(ORDERS, PRODUCTION), (WORD.into(), 128.into()), "{next}");
+
+    // What has no name to be known by would be made twice.
+    stage
+        .checkout
+        .write("terraform/topic.tf", "resource \"aws_sns_topic\" \"orders\" {\n  name_prefix = \"orders-\"\n}\n");
+    stage.checkout.edit("terraform/orders.tf", "memory_size        = 128", "memory_size        = 192");
+    stage.checkout.commit("A topic, and more memory");
+    stage.proxy.add(states(), Action::Refuse(Refusal::Denied));
+    cannot_be_saved(stage.run("deploy"));
+    let next = stage.succeeds("deploy");
+    let again: Vec<_> = made_again().collect();
+    assert!(again.is_empty() && next.stderr.contains("could not save"), "{again:?}\n{next}");
+    assert_eq!(stage.live(ORDERS, PRODUCTION), (WORD.into(), 192.into()), "{next}");
+    192
 }
 
 /// Two clones deploy two branches at the same moment, to one state. Each releases the versions of its own apply, also where

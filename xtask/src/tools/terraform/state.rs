@@ -15,7 +15,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// How long to wait for another run that holds the state.
 const LOCK: Duration = Duration::from_secs(300);
@@ -149,7 +149,8 @@ impl State<'_> {
 
     /// Applies, and gives the outputs of this very apply, whatever others apply meanwhile. A run that was killed before is
     /// waited for, its lock is broken, and what it made but did not write down is adopted if it is among the `adoptable`
-    /// (address to id), or if its id is told by AWS or by the plan.
+    /// (address to id), or if its id is told by AWS or by the plan. `behind` is whether AWS has some of the `adoptable` that
+    /// the state does not tell of.
     ///
     /// # Errors
     /// Among others: it would destroy what is not `destroyable`.
@@ -157,14 +158,16 @@ impl State<'_> {
         &self,
         variables: &Value,
         adoptable: &[(String, String)],
+        behind: bool,
         destroyable: &Destroyable,
     ) -> Result<Applied> {
         let _lock = self.lock()?;
         self.init()?;
         let file = self.variables(variables)?;
         let mut killed = Running::orphan(&self.note())?;
+        self.save_unsaved(&mut killed)?;
         let mut adopted = Vec::new();
-        if killed.is_some() {
+        if behind || killed.is_some() {
             // It may have made what it could not write down any more. The provider would spend minutes on making a
             // function twice before it says so.
             let known = self.known()?;
@@ -175,7 +178,7 @@ impl State<'_> {
             }
         }
         let mut plans = 1;
-        // Each round adopts one thing more, or follows an apply of somebody else, so it ends.
+        // Each round adopts something more, or follows an apply of somebody else, so it ends.
         loop {
             // Terraform is started once more only to look at what it would destroy.
             let plan = match destroyable {
@@ -187,9 +190,18 @@ impl State<'_> {
                 Some((plan, _)) => tool.args([plan.path()]),
                 None => tool.args(["-auto-approve", &file]),
             };
-            let finished = self.change(&tool, &mut killed)?;
+            let started = SystemTime::now();
+            let ended = self.change(&tool, &mut killed);
+            // Roles are made at once in one folder: whose file it is cannot be told. All that they are is adoptable.
+            let unsaved = plan.is_some() && self.keep_unsaved(started, &variables["account_id"])?;
+            let finished = ended?;
             self.forget(&finished);
             let said = Said::read(&finished.stdout);
+            if unsaved {
+                return Err(failure(&tool, finished, said)).hint(
+                    "run the same command again once AWS takes it: what was made is kept here, and is saved first",
+                );
+            }
             if finished.success() {
                 let changes = plan.map_or(said.changes, |(_, changes)| changes);
                 return Ok(Applied { outputs: said.outputs, changes });
@@ -199,8 +211,9 @@ impl State<'_> {
                 plans += 1;
                 continue;
             }
-            let next = said.errors.iter().find_map(|error| {
-                let address = error.address.as_ref().filter(|address| !adopted.contains(address))?;
+            // The provider spends minutes on a function before it says so: all that was said in this round.
+            let there = said.errors.iter().filter_map(|error| {
+                let address = error.address.as_ref().filter(|address| !adopted.contains(*address))?;
                 let text = already_exists(&error.text()).then(|| error.text())?;
                 let known = adoptable.iter().find(|(known, _)| known == address).map(|(_, id)| id.clone());
                 let planned = || self.read(&plan.as_ref()?.0).ok()?.id(address);
@@ -209,17 +222,51 @@ impl State<'_> {
                 let (id, is_ours) = known.or_else(|| Some((planned()?, address.starts_with("aws_s3_bucket."))))?;
                 Some((address.clone(), id, is_ours))
             });
-            let Some((address, id, is_ours)) = next else { return Err(failure(&tool, finished, said)) };
-            if !self.import(&file, &address, &id, &mut killed)?.success() {
+            let there: Vec<_> = there.collect();
+            if there.is_empty() {
                 return Err(failure(&tool, finished, said));
             }
-            // A table of this name may be somebody else's.
-            if !is_ours && !self.is_tagged(&address, &variables["project"])? {
-                self.change(&self.tool(&["state", "rm"]).args([&address]), &mut killed)?;
-                return Err(failure(&tool, finished, said));
+            for (address, id, is_ours) in there {
+                if !self.import(&file, &address, &id, &mut killed)?.success() {
+                    return Err(failure(&tool, finished, said));
+                }
+                // A table of this name may be somebody else's.
+                if !is_ours && !self.is_tagged(&address, &variables["project"])? {
+                    self.change(&self.tool(&["state", "rm"]).args([&address]), &mut killed)?;
+                    return Err(failure(&tool, finished, said));
+                }
+                adopted.push(address);
             }
-            adopted.push(address);
         }
+    }
+
+    /// Takes the state that an apply has left beside the sources, as AWS did not take it, to where the next one finds it.
+    /// Another environment's may lie there too.
+    fn keep_unsaved(&self, since: SystemTime, account: &Value) -> Result<bool> {
+        let left = self.folder.join("errored.tfstate");
+        let Ok(written) = fs::metadata(&left).and_then(|found| found.modified()) else { return Ok(false) };
+        let account = format!(":{}:", account.as_str().unwrap_or_default());
+        if written < since || !fs::read_to_string(&left).is_ok_and(|text| text.contains(&account)) {
+            return Ok(false);
+        }
+        fs::rename(&left, self.unsaved()).with_context(|| format!("cannot move `{}`", left.display()))?;
+        Ok(true)
+    }
+
+    /// Saves what an earlier run could not, unless another state has been saved since: then what that one lacks is adopted.
+    fn save_unsaved(&self, killed: &mut Option<Running>) -> Result<()> {
+        let unsaved = self.unsaved();
+        if !unsaved.exists() {
+            return Ok(());
+        }
+        let tool = self.tool(&["state", "push"]).args([&unsaved]);
+        let finished = self.change(&tool, killed)?;
+        if finished.success() {
+            events::say("save", "the state that a run before this one could not save");
+        } else if !finished.stderr.contains("cannot import state with") {
+            return Err(tool.failure(&finished));
+        }
+        fs::remove_file(&unsaved).with_context(|| format!("cannot remove `{}`", unsaved.display()))
     }
 
     /// Takes these out of the state, and in again as they are in AWS: address to id.
@@ -486,6 +533,10 @@ impl State<'_> {
         if finished.code.is_some() && !is_locked {
             let _ = fs::remove_file(self.note());
         }
+    }
+
+    fn unsaved(&self) -> PathBuf {
+        self.data.with_extension("unsaved.tfstate")
     }
 
     fn note(&self) -> PathBuf {
