@@ -165,15 +165,18 @@ impl State<'_> {
         self.init()?;
         let file = self.variables(variables)?;
         let mut killed = Running::orphan(&self.note())?;
-        self.save_unsaved(&mut killed)?;
         let mut adopted = Vec::new();
         if behind || killed.is_some() {
             // It may have made what it could not write down any more. The provider would spend minutes on making a
             // function twice before it says so.
-            let known = self.known()?;
-            for (address, id) in adoptable.iter().filter(|(address, _)| !known.contains(address)) {
-                if self.import(&file, address, id, &mut killed)?.success() {
+            let mut known = self.known()?;
+            for (address, id) in adoptable {
+                let unsaved = self.unsaved().exists();
+                if !known.contains(address) && self.import(&file, address, id, &mut killed)?.success() {
                     adopted.push(address.clone());
+                }
+                if unsaved && !self.unsaved().exists() {
+                    known = self.known()?;
                 }
             }
         }
@@ -198,11 +201,12 @@ impl State<'_> {
             self.forget(&finished);
             let said = Said::read(&finished.stdout);
             if unsaved {
-                return Err(failure(&tool, finished, said)).hint(
-                    "run the same command again once AWS takes it: what was made is kept here, and is saved first",
-                );
+                return Err(failure(&tool, finished, said))
+                    .hint("run the same command again once AWS takes it: what was made is not lost");
             }
             if finished.success() {
+                // Of an earlier run, and old by now.
+                let _ = fs::remove_file(self.unsaved());
                 let changes = plan.map_or(said.changes, |(_, changes)| changes);
                 return Ok(Applied { outputs: said.outputs, changes });
             }
@@ -251,22 +255,6 @@ impl State<'_> {
         }
         fs::rename(&left, self.unsaved()).with_context(|| format!("cannot move `{}`", left.display()))?;
         Ok(true)
-    }
-
-    /// Saves what an earlier run could not, unless another state has been saved since: then what that one lacks is adopted.
-    fn save_unsaved(&self, killed: &mut Option<Running>) -> Result<()> {
-        let unsaved = self.unsaved();
-        if !unsaved.exists() {
-            return Ok(());
-        }
-        let tool = self.tool(&["state", "push"]).args([&unsaved]);
-        let finished = self.change(&tool, killed)?;
-        if finished.success() {
-            events::say("save", "the state that a run before this one could not save");
-        } else if !finished.stderr.contains("cannot import state with") {
-            return Err(tool.failure(&finished));
-        }
-        fs::remove_file(&unsaved).with_context(|| format!("cannot remove `{}`", unsaved.display()))
     }
 
     /// Takes these out of the state, and in again as they are in AWS: address to id.
@@ -434,6 +422,7 @@ impl State<'_> {
             let Some(holder) = held(&finished, Holder::in_error) else { return Ok(ended(finished)) };
             if killed.as_ref().is_some_and(|run| holder.is_of(run)) {
                 *killed = None;
+                self.save_unsaved()?;
                 events::say("unlock", &format!("the state, which a killed run left locked ({})", holder.id));
                 self.tool(&["force-unlock", "-force", &holder.id]).run(&self.folder)?;
             } else if patience.is_zero() {
@@ -442,6 +431,17 @@ impl State<'_> {
                 return Err(self.locked(&holder));
             }
         }
+    }
+
+    /// Saves what the run before could not. Its lock, which still stands, has kept all others from the state since.
+    fn save_unsaved(&self) -> Result<()> {
+        let unsaved = self.unsaved();
+        if !unsaved.exists() {
+            return Ok(());
+        }
+        self.tool(&["state", "push", "-lock=false"]).args([&unsaved]).run(&self.folder)?;
+        events::say("save", "the state, which the run before could not");
+        fs::remove_file(&unsaved).with_context(|| format!("cannot remove `{}`", unsaved.display()))
     }
 
     /// Frees the lock that a run of ours could not: it has ended, and nobody else can have taken it. Where this is refused
