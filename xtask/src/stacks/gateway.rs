@@ -12,7 +12,7 @@ use crate::tools::cargo::Names;
 use crate::tools::events;
 use anyhow::Result;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -69,11 +69,14 @@ pub(crate) fn plan(stacks: &Stacks<'_>, lambdas: &Lambdas) -> Result<Plan> {
 
 impl<'a> Gateway<'a> {
     pub(crate) fn observe(stacks: &'a Stacks<'a>, lambdas: &'a Lambdas, before: &Held, refresh: bool) -> Result<Self> {
-        let stack = stack(stacks, lambdas)?;
+        let mut stack = stack(stacks, lambdas)?;
         let id = before.output::<String>("api_id")?;
         // Production need not have one.
-        let is_there = || id.map_or(Ok(true), |id| stacks.aws.has_api(&id));
+        let is_there = || id.as_ref().map_or(Ok(true), |id| stacks.aws.has_api(id));
         let why = stack.why(before, refresh, || Ok((!is_there()?).then_some(Why::Missing)))?;
+        // A run that was killed on another machine may have made one that the state does not tell of.
+        stack.behind =
+            why.is_some() && id.is_none() && ours(&stacks.aws.apis("")?, &stack.variables, None).next().is_some();
         let due = why.map(|why| stack.since(why));
         Ok(Self { stacks, stack, due, before: api(before, stacks.environment)?, lambdas })
     }
@@ -117,7 +120,17 @@ impl<'a> Gateway<'a> {
             return Ok(self.before.clone());
         }
         self.require_aliases()?;
-        events::step_with("gateway", || api(&self.stack.apply()?, self.stacks.environment), told)
+        let apply = || {
+            let held = self.stack.apply()?;
+            Ok((held.output::<String>("api_id")?, api(&held, self.stacks.environment)?))
+        };
+        let (id, api) = events::step_with("gateway", apply, |(_, api)| told(api))?;
+        for spare in id.and_then(|id| spare(&self.stacks.aws, &self.stack.variables, &id).ok()).into_iter().flatten() {
+            let what =
+                format!("{} is in AWS and not in Terraform: the answer to a call that made one was lost", spare.what);
+            events::warn(&what, &format!("nothing calls it; delete it with `aws apigatewayv2 {}`", spare.delete));
+        }
+        Ok(api)
     }
 }
 
@@ -155,5 +168,61 @@ fn stack<'a>(stacks: &'a Stacks<'_>, lambdas: &Lambdas) -> Result<Stack<'a>> {
     });
     let log_group = ("aws_cloudwatch_log_group.access".to_owned(), format!("/aws/apigateway/{project}"));
     let stack = Stack::new(stacks, "gateway", stacks.state(FOLDER, "gateway"), variables, &[])?;
-    Ok(stack.sealed().adopting(permissions.chain([log_group])))
+    let stack = stack.sealed().adopting(permissions.chain([log_group]));
+    Ok(Stack { find: Some(find), ..stack })
+}
+
+/// What was made twice.
+struct Spare {
+    what: String,
+    /// What deletes it.
+    delete: String,
+}
+
+/// API Gateway makes a thing once more where a call is repeated: APIs that are called like this one, and its integrations
+/// that no route leads to.
+fn spare(aws: &Aws, variables: &Value, id: &str) -> Result<Vec<Spare>> {
+    let all = aws.apis("")?;
+    let name = all.iter().find(|api| api["apiId"] == id).and_then(|api| api["name"].as_str());
+    let twins = ours(&all, variables, name).filter(|twin| twin != id);
+    let twins =
+        twins.map(|twin| Spare { what: format!("HTTP API `{twin}`"), delete: format!("delete-api --api-id {twin}") });
+    let routes = aws.apis(&format!("/{id}/routes"))?;
+    let integrations = aws.apis(&format!("/{id}/integrations"))?.into_iter();
+    let unused = integrations.filter_map(|integration| {
+        let own = integration["integrationId"].as_str()?;
+        let target = format!("integrations/{own}");
+        routes.iter().all(|route| route["target"] != *target).then(|| Spare {
+            what: format!("integration `{own}` of HTTP API `{id}`"),
+            delete: format!("delete-integration --api-id {id} --integration-id {own}"),
+        })
+    });
+    Ok(twins.chain(unused).collect())
+}
+
+/// The HTTP API of the project and environment, and what lies in it: they have ids of their own, by which they are imported.
+fn find(aws: &Aws, variables: &Value, kind: &str, planned: &Value) -> Result<Vec<String>> {
+    let text = |key: &str| planned[key].as_str();
+    let Some(api) = text("api_id") else {
+        let all = if kind == "aws_apigatewayv2_api" { aws.apis("")? } else { Vec::new() };
+        return Ok(ours(&all, variables, text("name")).collect());
+    };
+    let (list, id, told, wanted) = match kind {
+        "aws_apigatewayv2_integration" => ("integrations", "integrationId", "integrationUri", text("integration_uri")),
+        "aws_apigatewayv2_route" => ("routes", "routeId", "routeKey", text("route_key")),
+        "aws_apigatewayv2_stage" => ("stages", "stageName", "stageName", text("name")),
+        _ => return Ok(Vec::new()),
+    };
+    let items = aws.apis(&format!("/{api}/{list}"))?.into_iter();
+    let found = items.filter(|item| wanted.is_some() && item[told].as_str() == wanted);
+    Ok(found.filter_map(|item| Some(format!("{api}/{}", item[id].as_str()?))).collect())
+}
+
+/// The ids of the HTTP APIs that have the tags of the stack's, and are called so.
+fn ours<'a>(all: &'a [Value], variables: &'a Value, name: Option<&'a str>) -> impl Iterator<Item = String> + 'a {
+    let ours = move |api: &&Value| {
+        let tagged = |key: &str| api["tags"][key] == variables[key];
+        name.is_none_or(|name| api["name"] == name) && tagged("project") && tagged("environment")
+    };
+    all.iter().filter(ours).filter_map(|api| Some(api["apiId"].as_str()?.to_owned()))
 }

@@ -18,8 +18,8 @@ use crate::model::package::sha256;
 use crate::model::partition::Partition;
 use crate::project::Project;
 use crate::tools::aws::Aws;
-use crate::tools::events;
-use crate::tools::terraform::{Applied, Change, Destroyable, Foreseen, Place, Program, Sources, State};
+use crate::tools::terraform::{Adoptable, Applied, Change, Destroyable, Foreseen, Place, Program, Sources, State};
+use crate::tools::{events, terraform};
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -49,11 +49,16 @@ pub(crate) struct Stack<'a> {
     remembered: bool,
     /// What exists may be taken into a state that a kill kept from being saved: address to id.
     adoptable: Vec<(String, String)>,
+    /// The ids of what has no name to be known by, in AWS.
+    find: Option<Find>,
     /// Whether some of that exists, and the state does not tell of it.
     behind: bool,
     destroyable: Destroyable,
     aws: &'a Aws,
 }
+
+/// What AWS has of a kind that is as planned, by the stack's variables.
+type Find = fn(&Aws, &Value, &str, &Value) -> Result<Vec<String>>;
 
 /// A stack that is to be applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -180,6 +185,7 @@ impl<'a> Stack<'a> {
             sealed: false,
             remembered: false,
             adoptable,
+            find: None,
             behind: false,
             destroyable,
             aws: &stacks.aws,
@@ -239,8 +245,11 @@ impl<'a> Stack<'a> {
 
     /// The same, and what it has changed.
     fn apply_telling(&self) -> Result<(Held, Vec<Change>)> {
-        let Self { state, variables, adoptable, behind, destroyable, .. } = self;
-        let Applied { outputs, changes } = state.apply(variables, adoptable, *behind, destroyable)?;
+        let find =
+            self.find.map(|find| move |kind: &str, planned: &Value| find(self.aws, &self.variables, kind, planned));
+        let find = find.as_ref().map(|find| find as &terraform::Find<'_>);
+        let adoptable = Adoptable { named: &self.adoptable, find, is_there: self.behind };
+        let Applied { outputs, changes } = self.state.apply(&self.variables, &adoptable, &self.destroyable)?;
         let held = Held::new(outputs, &self.digest);
         if self.sealed
             && let Err(error) = held.seal(self.aws, &self.state, self.remembered)

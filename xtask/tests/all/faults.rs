@@ -1,11 +1,13 @@
 //! What AWS says no to: the real binary and the real Terraform through a proxy that answers as AWS may and the local one
 //! never does.
 
+use crate::common::Ran;
 use crate::common::fixture::{BILLING, ORDERS, PRODUCTION, WORD};
-use crate::common::proxy::{Action, Refusal, Rule};
+use crate::common::proxy::{Action, Refusal, Request, Rule};
 use crate::common::stage::Stage;
 use crate::data;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 #[test]
@@ -192,33 +194,32 @@ fn what_is_interrupted_leaves_no_lock() {
 /// AWS does not let Terraform save what it has made. Nothing of that is made twice, which the provider would try for five
 /// minutes a function. Gives the memory that is released.
 fn what_could_not_be_saved(stage: &Stage) -> u64 {
-    let deny_states = || {
-        let states = Rule::on("s3", "PutObject").about("aws_lambda_function");
-        stage.proxy.add(states, Action::Refuse(Refusal::Denied));
+    let deny_states_of = |resource: &str| {
+        stage.proxy.add(Rule::on("s3", "PutObject").about(resource), Action::Refuse(Refusal::Denied));
     };
-    let cannot_be_saved = || {
-        let ran = stage.run("deploy");
+    let cannot_be_saved = |ran: Ran| {
         ran.fails_with(&["errored.tfstate", "run the same command again"]);
-        assert!(!stage.checkout.path("terraform/errored.tfstate").exists(), "{ran}");
         stage.proxy.clear();
     };
-    let made = |operations: &[&str]| {
-        let writes = stage.proxy.writes().into_iter();
-        writes
-            .filter(|write| operations.contains(&write.operation()))
-            .map(|write| write.to_string())
-            .collect::<Vec<_>>()
+    let made = |kinds: &[&str]| {
+        let is_one =
+            |write: &Request| write.operation().strip_prefix("Create").is_some_and(|kind| kinds.contains(&kind));
+        stage.proxy.writes().into_iter().filter(is_one).map(|write| write.to_string()).collect::<Vec<_>>()
     };
-    deny_states();
-    cannot_be_saved();
+    deny_states_of("aws_lambda_function");
+    cannot_be_saved(stage.run("deploy"));
     // On another machine nothing is known of it but what AWS has.
     let other = stage.another_clone();
+    deny_states_of("aws_apigatewayv2_api");
     let next = stage.run_in(other.path(), "deploy");
-    assert_eq!((next.code, made(&["CreateFunction"])), (Some(0), Vec::new()), "{next}");
+    assert_eq!(made(&["Function"]), Vec::<String>::new(), "{next}");
     assert!(next.stderr.contains("adopt `orders`"), "{next}");
-    // Others have gone on since it was left here.
+    cannot_be_saved(next);
+    // Nor here, of the gateway. The functions were saved by others, after what was left here.
     let next = stage.succeeds("deploy");
+    assert_eq!(made(&["Function", "Api", "Integration", "Route", "Stage"]), Vec::<String>::new(), "{next}");
     assert!(!next.stderr.contains("     save "), "{next}");
+    assert_eq!(stage.spare(), BTreeSet::new(), "{next}");
     assert_eq!(stage.live(ORDERS, PRODUCTION), (WORD.into(), 128.into()), "{next}");
 
     // Nobody can where the lock was left too, as by credentials that have expired. What has no name to be known by would be
@@ -228,11 +229,15 @@ fn what_could_not_be_saved(stage: &Stage) -> u64 {
         .write("terraform/topic.tf", "resource \"aws_sns_topic\" \"orders\" {\n  name_prefix = \"orders-\"\n}\n");
     stage.checkout.edit("terraform/orders.tf", "memory_size        = 128", "memory_size        = 192");
     stage.checkout.commit("A topic, and more memory");
-    deny_states();
+    deny_states_of("aws_lambda_function");
     stage.proxy.add(Rule::on("s3", "DeleteObject"), Action::Refuse(Refusal::Denied));
-    cannot_be_saved();
+    // As a kill leaves what `init` was writing.
+    for written in ["terraform.tfstate", "modules/modules.json"] {
+        stage.checkout.write(&format!("target/terraform/dev/functions/{written}"), "");
+    }
+    cannot_be_saved(stage.run("deploy"));
     let next = stage.succeeds("deploy");
-    assert_eq!(made(&["CreateFunction", "CreateTopic"]), Vec::<String>::new(), "{next}");
+    assert_eq!(made(&["Function", "Topic"]), Vec::<String>::new(), "{next}");
     assert!(next.stderr.contains("     save ") && !stage.is_locked(), "{next}");
     assert_eq!(stage.live(ORDERS, PRODUCTION), (WORD.into(), 192.into()), "{next}");
     192

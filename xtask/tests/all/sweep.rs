@@ -281,6 +281,10 @@ fn try_out(stage: &Stage, chapter: &Chapter, point: &Point) -> Result<(), String
     if second.is_some_and(|second| second.code != Some(0)) {
         return Err(format!("the next run did not succeed\n{runs}"));
     }
+    // What is there twice, and called by nobody, is told of.
+    if let Some(untold) = stage.spare().iter().find(|id| !runs.contains(&format!("`{id}`"))) {
+        return Err(format!("`{untold}` is left, and nobody was told\n{runs}"));
+    }
     match differs(&stage.left()) {
         none if none.is_empty() => Ok(()),
         differs => Err(format!("something else is left:\n{differs}\n{runs}")),

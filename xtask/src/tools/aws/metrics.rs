@@ -106,7 +106,7 @@ fn sums(answer: &str) -> Result<BTreeMap<String, f64>> {
 }
 
 /// A value in a query; the characters that may stay are RFC 3986's unreserved ones.
-fn encoded(value: &str) -> String {
+pub(super) fn encoded(value: &str) -> String {
     value.bytes().fold(String::new(), |mut text, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             text.push(char::from(byte));

@@ -9,7 +9,7 @@ mod state;
 
 pub(crate) use provider::{provider_source, reach_registry};
 pub(crate) use sources::Sources;
-pub(crate) use state::{Applied, Destroyable, Foreseen, Place, Snapshot, State};
+pub(crate) use state::{Adoptable, Applied, Destroyable, Find, Foreseen, Place, Snapshot, State};
 
 use super::pinned;
 use super::process::Tool;

@@ -87,6 +87,12 @@ impl Contents {
         told.map(|(name, change)| (name.clone(), foretold(&change.after, &change.after_unknown))).collect()
     }
 
+    /// What is to be made: its address, its kind, and what is known of it.
+    pub(super) fn created(&self) -> impl Iterator<Item = (&str, &str, &Value)> {
+        let created = self.resource_changes.iter().filter(|one| one.change.actions == ["create"]);
+        created.map(|one| (&*one.address, &*one.kind, &one.change.after))
+    }
+
     /// What a thing is called that was planned, where that is also what it is imported by.
     pub(super) fn id(&self, address: &str) -> Option<String> {
         let planned = self.resource_changes.iter().find(|one| one.address == address)?;

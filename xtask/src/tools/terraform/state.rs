@@ -1,6 +1,9 @@
-//! One state: what it holds, what would change, and changing it, whatever became of the run before.
+//! One state: what it holds, what would change, and applying that.
 
-use super::lock::{Holder, ORPHAN, Running};
+mod adopting;
+mod changing;
+
+use super::lock::{ORPHAN, Running};
 use super::messages::{Said, readable};
 use super::plan::{Contents, PlanFile};
 use super::{Change, Outputs, Program, Sources};
@@ -8,17 +11,19 @@ use crate::error::{Hint, bail_hint, with_hint};
 use crate::model::caller::Purpose;
 use crate::model::package::sha256;
 use crate::tools::process::{Finished, Tool};
-use crate::tools::{events, files, signals};
-use anyhow::{Context, Result, anyhow};
+use crate::tools::{events, files};
+use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// How long to wait for another run that holds the state.
 const LOCK: Duration = Duration::from_secs(300);
+/// Where Terraform leaves a state that AWS does not let it save, in the folder of the sources.
+const UNSAVED: &str = "errored.tfstate";
 /// How often a plan is made anew because others applied in between.
 const PLANS: usize = 20;
 
@@ -48,6 +53,19 @@ pub(crate) enum Destroyable {
     Anything,
     /// These addresses.
     Named(Vec<String>),
+}
+
+/// Finds what is like a kind's planned attributes.
+pub(crate) type Find<'a> = dyn Fn(&str, &Value) -> Result<Vec<String>> + 'a;
+
+/// What AWS may have that the state does not tell of, as of a run that could not write down what it had made.
+pub(crate) struct Adoptable<'a> {
+    /// What has a name: address to id.
+    pub(crate) named: &'a [(String, String)],
+    /// The ids of what has none, by its kind and what is planned of it.
+    pub(crate) find: Option<&'a Find<'a>>,
+    /// Whether some of it is known to be there.
+    pub(crate) is_there: bool,
 }
 
 /// What a state holds, as far as a run wants to know without Terraform.
@@ -148,37 +166,25 @@ impl State<'_> {
     }
 
     /// Applies, and gives the outputs of this very apply, whatever others apply meanwhile. A run that was killed before is
-    /// waited for, its lock is broken, and what it made but did not write down is adopted if it is among the `adoptable`
-    /// (address to id), or if its id is told by AWS or by the plan. `behind` is whether AWS has some of the `adoptable` that
-    /// the state does not tell of.
+    /// waited for, its lock is broken, and what it made but did not write down is adopted if it is `adoptable`, or if its
+    /// id is told by AWS or by the plan.
     ///
     /// # Errors
     /// Among others: it would destroy what is not `destroyable`.
     pub(crate) fn apply(
         &self,
         variables: &Value,
-        adoptable: &[(String, String)],
-        behind: bool,
+        adoptable: &Adoptable<'_>,
         destroyable: &Destroyable,
     ) -> Result<Applied> {
         let _lock = self.lock()?;
         self.init()?;
         let file = self.variables(variables)?;
         let mut killed = Running::orphan(&self.note())?;
-        let mut adopted = Vec::new();
-        if behind || killed.is_some() {
-            // It may have made what it could not write down any more. The provider would spend minutes on making a
-            // function twice before it says so.
-            let mut known = self.known()?;
-            for (address, id) in adoptable {
-                let unsaved = self.unsaved().exists();
-                if !known.contains(address) && self.import(&file, address, id, &mut killed)?.success() {
-                    adopted.push(address.clone());
-                }
-                if unsaved && !self.unsaved().exists() {
-                    known = self.known()?;
-                }
-            }
+        let mut adopted = BTreeSet::new();
+        if adoptable.is_there || killed.is_some() {
+            // The provider would spend minutes on making a function twice before it says so.
+            adopted = self.adopt_lost(&file, adoptable, &mut killed)?;
         }
         let mut plans = 1;
         // Each round adopts something more, or follows an apply of somebody else, so it ends.
@@ -193,20 +199,10 @@ impl State<'_> {
                 Some((plan, _)) => tool.args([plan.path()]),
                 None => tool.args(["-auto-approve", &file]),
             };
-            let started = SystemTime::now();
-            let ended = self.change(&tool, &mut killed);
-            // Roles are made at once in one folder: whose file it is cannot be told. All that they are is adoptable.
-            let unsaved = plan.is_some() && self.keep_unsaved(started, &variables["account_id"])?;
-            let finished = ended?;
+            let finished = self.change(&tool, &mut killed)?;
             self.forget(&finished);
             let said = Said::read(&finished.stdout);
-            if unsaved {
-                return Err(failure(&tool, finished, said))
-                    .hint("run the same command again once AWS takes it: what was made is not lost");
-            }
             if finished.success() {
-                // Of an earlier run, and old by now.
-                let _ = fs::remove_file(self.unsaved());
                 let changes = plan.map_or(said.changes, |(_, changes)| changes);
                 return Ok(Applied { outputs: said.outputs, changes });
             }
@@ -215,46 +211,19 @@ impl State<'_> {
                 plans += 1;
                 continue;
             }
-            // The provider spends minutes on a function before it says so: all that was said in this round.
-            let there = said.errors.iter().filter_map(|error| {
-                let address = error.address.as_ref().filter(|address| !adopted.contains(*address))?;
-                let text = already_exists(&error.text()).then(|| error.text())?;
-                let known = adoptable.iter().find(|(known, _)| known == address).map(|(_, id)| id.clone());
-                let planned = || self.read(&plan.as_ref()?.0).ok()?.id(address);
-                let known = known.or_else(|| told_id(&text)).map(|id| (id, true));
-                // The name of a bucket holds the account's number, and its tags come in a second call.
-                let (id, is_ours) = known.or_else(|| Some((planned()?, address.starts_with("aws_s3_bucket."))))?;
-                Some((address.clone(), id, is_ours))
-            });
-            let there: Vec<_> = there.collect();
+            let plan = plan.as_ref().map(|(plan, _)| plan);
+            let mut there = self.there(&said, plan, adoptable);
+            there.retain(|there| !adopted.contains(&there.address));
             if there.is_empty() {
                 return Err(failure(&tool, finished, said));
             }
-            for (address, id, is_ours) in there {
-                if !self.import(&file, &address, &id, &mut killed)?.success() {
+            for there in there {
+                if !self.adopt(&file, &there, &variables["project"], &mut killed)? {
                     return Err(failure(&tool, finished, said));
                 }
-                // A table of this name may be somebody else's.
-                if !is_ours && !self.is_tagged(&address, &variables["project"])? {
-                    self.change(&self.tool(&["state", "rm"]).args([&address]), &mut killed)?;
-                    return Err(failure(&tool, finished, said));
-                }
-                adopted.push(address);
+                adopted.insert(there.address);
             }
         }
-    }
-
-    /// Takes the state that an apply has left beside the sources, as AWS did not take it, to where the next one finds it.
-    /// Another environment's may lie there too.
-    fn keep_unsaved(&self, since: SystemTime, account: &Value) -> Result<bool> {
-        let left = self.folder.join("errored.tfstate");
-        let Ok(written) = fs::metadata(&left).and_then(|found| found.modified()) else { return Ok(false) };
-        let account = format!(":{}:", account.as_str().unwrap_or_default());
-        if written < since || !fs::read_to_string(&left).is_ok_and(|text| text.contains(&account)) {
-            return Ok(false);
-        }
-        fs::rename(&left, self.unsaved()).with_context(|| format!("cannot move `{}`", left.display()))?;
-        Ok(true)
     }
 
     /// Takes these out of the state, and in again as they are in AWS: address to id.
@@ -352,12 +321,6 @@ impl State<'_> {
         Ok(found)
     }
 
-    /// Whether what was imported has the tag that all of the project's resources have.
-    fn is_tagged(&self, address: &str, project: &Value) -> Result<bool> {
-        let found = self.resources()?.into_iter().find(|resource| resource["address"] == address);
-        Ok(found.is_some_and(|resource| resource["values"]["tags_all"]["project"] == *project))
-    }
-
     fn read(&self, plan: &PlanFile) -> Result<Contents> {
         let json = self.tool(&["show", "-json"]).args([plan.path()]).ask(&self.folder)?;
         serde_json::from_slice(&json).context("cannot understand Terraform's plan")
@@ -379,102 +342,6 @@ impl State<'_> {
         let finished = self.change(&tool, &mut killed)?;
         self.forget(&finished);
         if finished.success() { Ok(()) } else { Err(tool.failure(&finished)) }
-    }
-
-    /// Takes what exists into the state.
-    fn import(&self, file: &str, address: &str, id: &str, killed: &mut Option<Running>) -> Result<Finished> {
-        let finished = self.change(&self.tool(&["import", "-no-color"]).args([file, address, id]), killed)?;
-        if finished.success() {
-            events::say("adopt", &format!("`{id}`, which exists but was not in Terraform's state"));
-        }
-        Ok(finished)
-    }
-
-    /// Runs what locks the state. The lock of a run that was killed is broken, once; any other is waited for.
-    fn change(&self, tool: &Tool, killed: &mut Option<Running>) -> Result<Finished> {
-        let mut patience = if killed.is_some() { Duration::ZERO } else { LOCK };
-        // What ended by itself is no killed run; one that was is remembered until an apply is through.
-        let is_after_kill = killed.is_some();
-        let ended = |finished: Finished| {
-            if !is_after_kill {
-                self.forget(&finished);
-            }
-            finished
-        };
-        loop {
-            // Whoever has said stop gets no further step.
-            if signals::received().is_some() {
-                return Err(self.interrupted());
-            }
-            // Options come before what they are options of.
-            let mut tool = tool.clone().uninterrupted();
-            let verb = if tool.arguments.first().is_some_and(|verb| verb == "state") { 2 } else { 1 };
-            tool.arguments.insert(verb, format!("-lock-timeout={}s", patience.as_secs()).into());
-            let started = |pid| Running::note(pid, killed.as_ref(), &self.note());
-            let finished = tool.finish_watched(&self.folder, started)?;
-            if signals::received().is_some() && !finished.success() {
-                self.forget(&finished);
-                return Err(self.interrupted());
-            }
-            if let Some(own) = held(&finished, Holder::left_behind) {
-                return Ok(ended(self.freed(finished, &own)));
-            }
-            let Some(holder) = held(&finished, Holder::in_error) else { return Ok(ended(finished)) };
-            if killed.as_ref().is_some_and(|run| holder.is_of(run)) {
-                *killed = None;
-                self.save_unsaved()?;
-                events::say("unlock", &format!("the state, which a killed run left locked ({})", holder.id));
-                self.tool(&["force-unlock", "-force", &holder.id]).run(&self.folder)?;
-            } else if patience.is_zero() {
-                patience = LOCK;
-            } else {
-                return Err(self.locked(&holder));
-            }
-        }
-    }
-
-    /// Saves what the run before could not. Its lock, which still stands, has kept all others from the state since.
-    fn save_unsaved(&self) -> Result<()> {
-        let unsaved = self.unsaved();
-        if !unsaved.exists() {
-            return Ok(());
-        }
-        self.tool(&["state", "push", "-lock=false"]).args([&unsaved]).run(&self.folder)?;
-        events::say("save", "the state, which the run before could not");
-        fs::remove_file(&unsaved).with_context(|| format!("cannot remove `{}`", unsaved.display()))
-    }
-
-    /// Frees the lock that a run of ours could not: it has ended, and nobody else can have taken it. Where this is refused
-    /// too, the note of the run stays, and the next one breaks the lock.
-    fn freed(&self, finished: Finished, own: &Holder) -> Finished {
-        let tool = self.tool(&["force-unlock", "-force", &own.id]);
-        if !tool.finish(&self.folder).is_ok_and(|freed| freed.success()) {
-            return finished;
-        }
-        events::say("unlock", &format!("the state, which AWS had left locked ({})", own.id));
-        let said = Said::read(&finished.stdout);
-        let was_all = said.errors.len() == 1 && !said.outputs.is_empty();
-        if was_all { Finished { code: Some(0), ..finished } } else { finished }
-    }
-
-    fn interrupted(&self) -> anyhow::Error {
-        with_hint(
-            anyhow!("interrupted: Terraform has saved what it had done of `{}`", self.key),
-            "run the same command again: it completes what was begun",
-        )
-    }
-
-    fn locked(&self, holder: &Holder) -> anyhow::Error {
-        with_hint(
-            anyhow!("{} has held the state `{}` since {}", holder.who, self.key, holder.created),
-            format!(
-                "wait for that run to end; if it died on another machine, run `TF_DATA_DIR={} {} -chdir={} force-unlock {}`",
-                self.data.display(),
-                self.program.path.display(),
-                self.folder.display(),
-                holder.id
-            ),
-        )
     }
 
     fn tool(&self, arguments: &[&str]) -> Tool {
@@ -512,6 +379,14 @@ impl State<'_> {
         if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
             return Ok(());
         }
+        // What a kill has cut off while it was written, Terraform cannot read, and `init` itself does not begin.
+        for written in ["terraform.tfstate", "modules/modules.json"] {
+            let written = self.data.join(written);
+            let is_whole = |text: Vec<u8>| serde_json::from_slice::<Value>(&text).is_ok();
+            if !fs::read(&written).is_ok_and(is_whole) {
+                let _ = fs::remove_file(&written);
+            }
+        }
         let tool = self.tool(&["init", "-input=false", "-no-color", "-lockfile=readonly", "-reconfigure"]);
         let tool = tool.args(settings.iter().map(|setting| format!("-backend-config={setting}")));
         // It may download the provider.
@@ -525,22 +400,6 @@ impl State<'_> {
         let file = self.data.with_extension("tfvars.json");
         files::write(&file, &serde_json::to_vec_pretty(variables)?)?;
         Ok(format!("-var-file={}", file.display()))
-    }
-
-    /// What ended by itself has freed its lock, as a rule, and saved what it made.
-    fn forget(&self, finished: &Finished) {
-        let is_locked = !finished.success() && held(finished, Holder::left_behind).is_some();
-        if finished.code.is_some() && !is_locked {
-            let _ = fs::remove_file(self.note());
-        }
-    }
-
-    fn unsaved(&self) -> PathBuf {
-        self.data.with_extension("unsaved.tfstate")
-    }
-
-    fn note(&self) -> PathBuf {
-        self.data.with_extension("running.json")
     }
 }
 
@@ -568,76 +427,11 @@ fn spare(destroyed: &[String], named: &[String]) -> Result<()> {
     )
 }
 
-/// A lock that a run tells of.
-fn held(finished: &Finished, find: fn(&str) -> Option<Holder>) -> Option<Holder> {
-    let errors = Said::read(&finished.stdout).errors;
-    errors.iter().find_map(|error| find(&error.text())).or_else(|| find(&finished.stderr))
-}
-
-/// AWS's words, by service, for a thing that is made twice.
-fn already_exists(error: &str) -> bool {
-    const WORDS: [&str; 5] = [
-        "already exist",
-        "AlreadyExists",
-        "AlreadyOwnedByYou",
-        "ResourceConflictException",
-        "has been taken in this account",
-    ];
-    WORDS.iter().any(|word| error.contains(word))
-}
-
-/// The id of what is there already, where AWS says it: of an event source mapping, which has no name to be known by.
-fn told_id(error: &str) -> Option<String> {
-    let (_, rest) = error.split_once("existing mapping with UUID ")?;
-    let id: String = rest.chars().take_while(|c| c.is_ascii_hexdigit() || *c == '-').collect();
-    (!id.is_empty()).then_some(id)
-}
-
 /// The error of a run that answered in JSON.
 fn failure(tool: &Tool, finished: Finished, said: Said) -> anyhow::Error {
-    tool.failure(&Finished { stdout: said.text.into_bytes(), ..finished })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Contents, already_exists, told_id};
-    use serde_json::json;
-
-    #[test]
-    fn what_is_there_already_is_told_from_other_errors() {
-        for said in [
-            "EntityAlreadyExists: Role with name orders-1 already exists.",
-            "InvalidInput: Service role name AWSServiceRoleForAPIGateway has been taken in this account, please try a different suffix.",
-            "ResourceConflictException: Function already exist: orders",
-            "BucketAlreadyOwnedByYou: Your previous request to create the named bucket succeeded and you already own it.",
-        ] {
-            assert!(already_exists(said), "{said}");
-        }
-        assert!(!already_exists("AccessDenied: User is not authorized to perform: iam:CreateRole"));
-    }
-
-    #[test]
-    fn what_is_there_already_is_known_by_what_is_said_of_it() {
-        let said = "ResourceConflictException: The event source arn (\" arn \") and function (\" orders:main \") provided \
-            mapping already exists. Please update or delete the existing mapping with UUID 79e98ec5-e10a-4962-87fc-8abd3651d177\n";
-        assert_eq!(told_id(said).as_deref(), Some("79e98ec5-e10a-4962-87fc-8abd3651d177"));
-        assert_eq!(told_id("ResourceConflictException: Function already exist: orders"), None);
-        let made = |address: &str, after| {
-            let kind = address.split_once('.').expect("a resource").0;
-            json!({"address": address, "type": kind, "change": {"actions": ["create"], "after": after}})
-        };
-        let plan = json!({"resource_changes": [
-            made("aws_s3_bucket.orders", json!({"bucket": "orders-1"})),
-            made("aws_s3_bucket.unnamed", json!({})),
-            made("aws_dynamodb_table.orders", json!({"name": "orders-items"})),
-            made("aws_sqs_queue.orders", json!({"name": "orders"})),
-        ]});
-        let plan: Contents = serde_json::from_value(plan).expect("a plan");
-        let id = |address| plan.id(address);
-        assert_eq!(id("aws_s3_bucket.orders").as_deref(), Some("orders-1"));
-        assert_eq!(id("aws_dynamodb_table.orders").as_deref(), Some("orders-items"));
-        // A queue is imported by its URL.
-        let unknown = ["aws_s3_bucket.unnamed", "aws_s3_bucket.other", "aws_sqs_queue.orders"].map(id);
-        assert_eq!(unknown, [None, None, None]);
-    }
+    let unsaved = said.errors.iter().any(|error| error.text().contains(UNSAVED));
+    let error = tool.failure(&Finished { stdout: said.text.into_bytes(), ..finished });
+    // Terraform itself advises against just that.
+    let hint = "run the same command again once AWS takes it: what was made is saved or adopted";
+    if unsaved { with_hint(error, hint) } else { error }
 }

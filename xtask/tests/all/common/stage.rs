@@ -256,14 +256,17 @@ impl Stage {
         let functions: Map<_, _> = FUNCTIONS.iter().map(|name| ((*name).to_owned(), self.left_of(name))).collect();
         let (_, roles) = self.ask("iam", "POST", "/", "Action=ListRoles&Version=2010-05-08");
         let objects: Vec<_> = self.objects().into_iter().filter(|key| !key.starts_with("packages/")).collect();
-        let gateway = self.items("/v2/apis").into_iter().map(|api| {
+        let spare = self.spare();
+        let is_used = |of: &Value, id: &str| !spare.contains(of[id].as_str().expect("an id"));
+        let gateway = self.items("/v2/apis").into_iter().filter(|api| is_used(api, "apiId")).map(|api| {
             let path = format!("/v2/apis/{}", api["apiId"].as_str().expect("an id"));
             let routes: BTreeSet<_> =
                 self.items(&format!("{path}/routes")).iter().map(|route| route["routeKey"].to_string()).collect();
             let stages = self.items(&format!("{path}/stages")).into_iter();
             let stages: Vec<_> =
                 stages.map(|stage| json!([stage["stageName"], stage["defaultRouteSettings"]])).collect();
-            let integrations = self.items(&format!("{path}/integrations")).len();
+            let integrations = self.items(&format!("{path}/integrations"));
+            let integrations = integrations.iter().filter(|one| is_used(one, "integrationId")).count();
             let answers = FUNCTIONS.map(|function| self.answer(&api, function));
             json!({"name": api["name"], "routes": routes, "stages": stages, "integrations": integrations, "answers": answers})
         });
@@ -273,6 +276,24 @@ impl Stage {
             "objects": objects,
             "gateway": gateway.collect::<Vec<_>>(),
         })
+    }
+
+    /// The ids of the gateway's APIs that have nothing in them, and of integrations that no route leads to: AWS makes them
+    /// once more where its answer is lost and the call repeated.
+    pub(crate) fn spare(&self) -> BTreeSet<String> {
+        let text = |of: &Value, key: &str| of[key].as_str().expect("a text").to_owned();
+        let of = |api: Value| {
+            let id = text(&api, "apiId");
+            let [routes, integrations] =
+                ["routes", "integrations"].map(|list| self.items(&format!("/v2/apis/{id}/{list}")));
+            let unused = integrations.iter().map(|one| text(one, "integrationId")).filter(|one| {
+                let target = format!("integrations/{one}");
+                routes.iter().all(|route| route["target"] != *target)
+            });
+            let unused: Vec<_> = unused.collect();
+            unused.into_iter().chain((routes.is_empty() && integrations.is_empty()).then_some(id))
+        };
+        self.items("/v2/apis").into_iter().flat_map(of).collect()
     }
 
     /// Of a function: its versions by content, `$LATEST`, and the aliases.
