@@ -10,7 +10,7 @@ use crate::model::route;
 use crate::tools::aws::Aws;
 use crate::tools::cargo::Names;
 use crate::tools::events;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -76,7 +76,7 @@ impl<'a> Gateway<'a> {
         let why = stack.why(before, refresh, || Ok((!is_there()?).then_some(Why::Missing)))?;
         // A run that was killed on another machine may have made one that the state does not tell of.
         stack.behind =
-            why.is_some() && id.is_none() && ours(&stacks.aws.apis("")?, &stack.variables, None).next().is_some();
+            why.is_some() && id.is_none() && stacks.aws.apis("")?.iter().any(|api| is_tagged(api, &stack.variables));
         let due = why.map(|why| stack.since(why));
         Ok(Self { stacks, stack, due, before: api(before, stacks.environment)?, lambdas })
     }
@@ -125,13 +125,53 @@ impl<'a> Gateway<'a> {
             Ok((held.output::<String>("api_id")?, api(&held, self.stacks.environment)?))
         };
         let (id, api) = events::step_with("gateway", apply, |(_, api)| told(api))?;
-        for spare in id.and_then(|id| spare(&self.stacks.aws, &self.stack.variables, &id).ok()).into_iter().flatten() {
+        // Nothing depends on whether this can be found out.
+        for surplus in id.and_then(|id| self.surplus(&id).ok()).into_iter().flatten() {
             let what =
-                format!("{} is in AWS and not in Terraform: the answer to a call that made one was lost", spare.what);
-            events::warn(&what, &format!("nothing calls it; delete it with `aws apigatewayv2 {}`", spare.delete));
+                format!("{} is in AWS and not in Terraform, as where the answer to a call was lost", surplus.what);
+            events::warn(
+                &what,
+                &format!("nothing comes through it; unless you made it, `aws apigatewayv2 {}`", surplus.delete),
+            );
         }
         Ok(api)
     }
+
+    /// API Gateway makes a thing once more where a call is repeated: APIs that are called like this one and lead nowhere, and
+    /// its integrations that no route leads to.
+    fn surplus(&self, id: &str) -> Result<Vec<Surplus>> {
+        let Stack { aws, state, variables, .. } = &self.stack;
+        let held = aws.object(&state.place.bucket, &state.key)?.unwrap_or_default();
+        let is_held = |id: &str| held.contains(&format!("\"{id}\""));
+        let mut surplus = Vec::new();
+        let all = aws.apis("")?;
+        let name = all.iter().find(|api| api["apiId"] == id).and_then(|api| api["name"].as_str());
+        for twin in ours(&all, variables, name.context("the HTTP API is not listed yet")?).filter(|twin| !is_held(twin))
+        {
+            if aws.apis(&format!("/{twin}/routes"))?.is_empty() {
+                let (what, delete) = (format!("HTTP API `{twin}`"), format!("delete-api --api-id {twin}"));
+                surplus.push(Surplus { what, delete });
+            }
+        }
+        let routes = aws.apis(&format!("/{id}/routes"))?;
+        for integration in aws.apis(&format!("/{id}/integrations"))? {
+            let own = integration["integrationId"].as_str().unwrap_or_default();
+            let target = format!("integrations/{own}");
+            if !is_held(own) && routes.iter().all(|route| route["target"] != *target) {
+                let what = format!("integration `{own}` of HTTP API `{id}`");
+                let delete = format!("delete-integration --api-id {id} --integration-id {own}");
+                surplus.push(Surplus { what, delete });
+            }
+        }
+        Ok(surplus)
+    }
+}
+
+/// What is there once more than it should be.
+struct Surplus {
+    what: String,
+    /// What deletes it.
+    delete: String,
 }
 
 /// Where production answers by what the state holds: `None` where there is no gateway, or the state is of another format.
@@ -172,40 +212,12 @@ fn stack<'a>(stacks: &'a Stacks<'_>, lambdas: &Lambdas) -> Result<Stack<'a>> {
     Ok(Stack { find: Some(find), ..stack })
 }
 
-/// What was made twice.
-struct Spare {
-    what: String,
-    /// What deletes it.
-    delete: String,
-}
-
-/// API Gateway makes a thing once more where a call is repeated: APIs that are called like this one, and its integrations
-/// that no route leads to.
-fn spare(aws: &Aws, variables: &Value, id: &str) -> Result<Vec<Spare>> {
-    let all = aws.apis("")?;
-    let name = all.iter().find(|api| api["apiId"] == id).and_then(|api| api["name"].as_str());
-    let twins = ours(&all, variables, name).filter(|twin| twin != id);
-    let twins =
-        twins.map(|twin| Spare { what: format!("HTTP API `{twin}`"), delete: format!("delete-api --api-id {twin}") });
-    let routes = aws.apis(&format!("/{id}/routes"))?;
-    let integrations = aws.apis(&format!("/{id}/integrations"))?.into_iter();
-    let unused = integrations.filter_map(|integration| {
-        let own = integration["integrationId"].as_str()?;
-        let target = format!("integrations/{own}");
-        routes.iter().all(|route| route["target"] != *target).then(|| Spare {
-            what: format!("integration `{own}` of HTTP API `{id}`"),
-            delete: format!("delete-integration --api-id {id} --integration-id {own}"),
-        })
-    });
-    Ok(twins.chain(unused).collect())
-}
-
 /// The HTTP API of the project and environment, and what lies in it: they have ids of their own, by which they are imported.
 fn find(aws: &Aws, variables: &Value, kind: &str, planned: &Value) -> Result<Vec<String>> {
     let text = |key: &str| planned[key].as_str();
     let Some(api) = text("api_id") else {
-        let all = if kind == "aws_apigatewayv2_api" { aws.apis("")? } else { Vec::new() };
-        return Ok(ours(&all, variables, text("name")).collect());
+        let Some(name) = text("name").filter(|_| kind == "aws_apigatewayv2_api") else { return Ok(Vec::new()) };
+        return Ok(ours(&aws.apis("")?, variables, name).collect());
     };
     let (list, id, told, wanted) = match kind {
         "aws_apigatewayv2_integration" => ("integrations", "integrationId", "integrationUri", text("integration_uri")),
@@ -218,11 +230,12 @@ fn find(aws: &Aws, variables: &Value, kind: &str, planned: &Value) -> Result<Vec
     Ok(found.filter_map(|item| Some(format!("{api}/{}", item[id].as_str()?))).collect())
 }
 
-/// The ids of the HTTP APIs that have the tags of the stack's, and are called so.
-fn ours<'a>(all: &'a [Value], variables: &'a Value, name: Option<&'a str>) -> impl Iterator<Item = String> + 'a {
-    let ours = move |api: &&Value| {
-        let tagged = |key: &str| api["tags"][key] == variables[key];
-        name.is_none_or(|name| api["name"] == name) && tagged("project") && tagged("environment")
-    };
-    all.iter().filter(ours).filter_map(|api| Some(api["apiId"].as_str()?.to_owned()))
+/// The ids of the APIs that are called so and have the tags of the stack's.
+fn ours<'a>(all: &'a [Value], variables: &'a Value, name: &'a str) -> impl Iterator<Item = String> + 'a {
+    let named = all.iter().filter(move |api| api["name"] == name && is_tagged(api, variables));
+    named.filter_map(|api| Some(api["apiId"].as_str()?.to_owned()))
+}
+
+fn is_tagged(api: &Value, variables: &Value) -> bool {
+    ["project", "environment"].iter().all(|key| api["tags"][key] == variables[key])
 }

@@ -6,7 +6,7 @@ use crate::common::fixture::{BILLING, ORDERS, PRODUCTION, WORD};
 use crate::common::proxy::{Action, Refusal, Request, Rule};
 use crate::common::stage::Stage;
 use crate::data;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -170,7 +170,8 @@ fn a_permission_whose_answer_was_lost_is_adopted() {
 fn what_is_interrupted_leaves_no_lock() {
     let stage = Stage::new("interrupted");
     stage.succeeds("bootstrap");
-    let mut memory = what_could_not_be_saved(&stage);
+    stage.succeeds("deploy");
+    let mut memory = 128;
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let line = |value: u64| format!("memory_size        = {value}");
         stage.checkout.edit("terraform/orders.tf", &line(memory), &line(memory + 64));
@@ -192,8 +193,11 @@ fn what_is_interrupted_leaves_no_lock() {
 }
 
 /// AWS does not let Terraform save what it has made. Nothing of that is made twice, which the provider would try for five
-/// minutes a function. Gives the memory that is released.
-fn what_could_not_be_saved(stage: &Stage) -> u64 {
+/// minutes a function.
+#[test]
+fn what_could_not_be_saved_is_not_made_twice() {
+    let stage = Stage::new("unsaved");
+    stage.succeeds("bootstrap");
     let deny_states_of = |resource: &str| {
         stage.proxy.add(Rule::on("s3", "PutObject").about(resource), Action::Refuse(Refusal::Denied));
     };
@@ -230,17 +234,28 @@ fn what_could_not_be_saved(stage: &Stage) -> u64 {
     stage.checkout.edit("terraform/orders.tf", "memory_size        = 128", "memory_size        = 192");
     stage.checkout.commit("A topic, and more memory");
     deny_states_of("aws_lambda_function");
-    stage.proxy.add(Rule::on("s3", "DeleteObject"), Action::Refuse(Refusal::Denied));
+    for operation in ["GetObject", "DeleteObject"] {
+        stage.proxy.add(Rule::on("s3", operation).about(".tflock"), Action::Refuse(Refusal::Denied));
+    }
     // As a kill leaves what `init` was writing.
     for written in ["terraform.tfstate", "modules/modules.json"] {
-        stage.checkout.write(&format!("target/terraform/dev/functions/{written}"), "");
+        stage.checkout.write(&format!("target/terraform/dev/functions/{written}"), "{\"Mod");
     }
     cannot_be_saved(stage.run("deploy"));
     let next = stage.succeeds("deploy");
     assert_eq!(made(&["Function", "Topic"]), Vec::<String>::new(), "{next}");
     assert!(next.stderr.contains("     save ") && !stage.is_locked(), "{next}");
     assert_eq!(stage.live(ORDERS, PRODUCTION), (WORD.into(), 192.into()), "{next}");
-    192
+
+    // A function that has its name, and is not the project's, is nobody's to take.
+    stage.checkout.add_function("taken");
+    stage.checkout.commit("A function more");
+    let of_orders = stage.ask("lambda", "GET", &format!("/2015-03-31/functions/{ORDERS}/configuration"), "").1;
+    let role = serde_json::from_str::<Value>(&of_orders).expect("JSON")["Role"].clone();
+    let zip = json!({"FunctionName": "taken", "Role": role, "Runtime": "provided.al2023", "Handler": "bootstrap", "Code": {"ZipFile": "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA=="}});
+    let (status, body) = stage.ask("lambda", "POST", "/2015-03-31/functions", &zip.to_string());
+    assert_eq!(status, 201, "{body}");
+    stage.run("deploy").fails_with(&["`taken` exists in AWS", "another name"]);
 }
 
 /// Two clones deploy two branches at the same moment, to one state. Each releases the versions of its own apply, also where

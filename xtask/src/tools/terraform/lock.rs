@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A run that lost its parent still ends by itself: creating a function takes seconds, not minutes.
 pub(super) const ORPHAN: Duration = Duration::from_secs(600);
@@ -103,10 +103,19 @@ impl Holder {
     /// Whether the lock is of the run that we know to be dead: taken on this machine after that run began. Ten seconds
     /// of grace cover the moment between its start and the note.
     pub(super) fn is_of(&self, run: &Running) -> bool {
-        // Go prints `2026-01-31 12:00:00.123456 +0000 UTC`.
-        let Ok(created) = Timestamp::strptime("%F %T%.f %z UTC", &self.created) else { return false };
+        let Some(created) = self.created() else { return false };
         let host = self.who.rsplit_once('@').map(|(_, host)| host);
         created.as_second() + 10 >= run.started && host == Some(&*host_name())
+    }
+
+    /// Whether the lock was taken before this moment.
+    pub(super) fn was_there(&self, at: SystemTime) -> bool {
+        self.created().zip(Timestamp::try_from(at).ok()).is_some_and(|(created, at)| created <= at)
+    }
+
+    fn created(&self) -> Option<Timestamp> {
+        // Go prints `2026-01-31 12:00:00.123456 +0000 UTC`.
+        Timestamp::strptime("%F %T%.f %z UTC", &self.created).ok()
     }
 }
 
@@ -144,6 +153,8 @@ mod tests {
         // Noon of that day is 1_769_860_800.
         let run = |started| Running { pid: 1, started, place: (0, 0) };
         assert!(!holder.is_of(&run(1_769_860_700)), "another host");
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        assert_eq!([1_769_860_800, 1_769_860_801].map(|seconds| holder.was_there(at(seconds))), [false, true]);
         let mine = Holder { who: format!("ann@{}", host_name()), ..holder };
         assert!(mine.is_of(&run(1_769_860_700)));
         let whole = Holder { created: "2026-01-31 12:00:00 +0000 UTC".to_owned(), ..mine };

@@ -184,7 +184,7 @@ impl State<'_> {
         let mut adopted = BTreeSet::new();
         if adoptable.is_there || killed.is_some() {
             // The provider would spend minutes on making a function twice before it says so.
-            adopted = self.adopt_lost(&file, adoptable, &mut killed)?;
+            adopted = self.adopt_lost(&file, &variables["project"], adoptable, &mut killed)?;
         }
         let mut plans = 1;
         // Each round adopts something more, or follows an apply of somebody else, so it ends.
@@ -203,6 +203,8 @@ impl State<'_> {
             self.forget(&finished);
             let said = Said::read(&finished.stdout);
             if finished.success() {
+                // Another run's, whose lock somebody has broken.
+                let _ = fs::remove_file(self.unsaved());
                 let changes = plan.map_or(said.changes, |(_, changes)| changes);
                 return Ok(Applied { outputs: said.outputs, changes });
             }
@@ -212,16 +214,16 @@ impl State<'_> {
                 continue;
             }
             let plan = plan.as_ref().map(|(plan, _)| plan);
-            let mut there = self.there(&said, plan, adoptable);
-            there.retain(|there| !adopted.contains(&there.address));
-            if there.is_empty() {
+            let mut existing = self.existing(&said, plan, adoptable);
+            existing.retain(|one| !adopted.contains(&one.address));
+            if existing.is_empty() {
                 return Err(failure(&tool, finished, said));
             }
-            for there in there {
-                if !self.adopt(&file, &there, &variables["project"], &mut killed)? {
+            for one in existing {
+                if !self.adopt(&file, &one, &variables["project"], &mut killed)? {
                     return Err(failure(&tool, finished, said));
                 }
-                adopted.insert(there.address);
+                adopted.insert(one.address);
             }
         }
     }
@@ -241,7 +243,9 @@ impl State<'_> {
                 }
             }
             // Where it cannot be taken in, the apply that follows says why, or adopts it.
-            self.import(&file, address, id, &mut killed)?;
+            if self.import(&file, address, id, &mut killed)?.success() {
+                events::say("adopt", &format!("`{id}` anew"));
+            }
         }
         Ok(())
     }
@@ -387,6 +391,8 @@ impl State<'_> {
                 let _ = fs::remove_file(&written);
             }
         }
+        // From here on it is of neither settings, until it is done.
+        let _ = fs::remove_file(&stamp);
         let tool = self.tool(&["init", "-input=false", "-no-color", "-lockfile=readonly", "-reconfigure"]);
         let tool = tool.args(settings.iter().map(|setting| format!("-backend-config={setting}")));
         // It may download the provider.
@@ -432,6 +438,6 @@ fn failure(tool: &Tool, finished: Finished, said: Said) -> anyhow::Error {
     let unsaved = said.errors.iter().any(|error| error.text().contains(UNSAVED));
     let error = tool.failure(&Finished { stdout: said.text.into_bytes(), ..finished });
     // Terraform itself advises against just that.
-    let hint = "run the same command again once AWS takes it: what was made is saved or adopted";
+    let hint = "run the same command again once AWS takes it: it goes on from what was made";
     if unsaved { with_hint(error, hint) } else { error }
 }

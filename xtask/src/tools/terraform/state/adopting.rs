@@ -4,19 +4,27 @@ use super::super::lock::Running;
 use super::super::messages::Said;
 use super::super::plan::PlanFile;
 use super::{Adoptable, State};
+use crate::error::bail_hint;
 use crate::tools::events;
 use crate::tools::process::Finished;
 use anyhow::Result;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// What Terraform could not make, since it exists.
-pub(super) struct There {
+/// What Terraform could not make, since it is there.
+pub(super) struct Existing {
     pub(super) address: String,
     /// What it is imported by.
     id: String,
-    /// Nobody else can have made it.
+    /// Nobody else can have made it, so that its tags need not say so.
     is_ours: bool,
+}
+
+impl Existing {
+    fn named(address: &str, id: String) -> Self {
+        // A function of this name may be another project's; a log group may have been made by Lambda itself, without tags.
+        Self { address: address.to_owned(), id, is_ours: !address.contains("aws_lambda_function.") }
+    }
 }
 
 impl State<'_> {
@@ -24,13 +32,14 @@ impl State<'_> {
     pub(super) fn adopt_lost(
         &self,
         file: &str,
+        project: &Value,
         adoptable: &Adoptable<'_>,
         killed: &mut Option<Running>,
     ) -> Result<BTreeSet<String>> {
         let (mut known, mut adopted) = (self.known()?, BTreeSet::new());
         for (address, id) in adoptable.named {
             let was_locked = killed.is_some();
-            if !known.contains(address) && self.import(file, address, id, killed)?.success() {
+            if !known.contains(address) && self.adopt(file, &Existing::named(address, id.clone()), project, killed)? {
                 adopted.insert(address.clone());
             }
             // With the lock of the killed run comes what that one could not save.
@@ -53,7 +62,8 @@ impl State<'_> {
                 let Some(id) = find(kind, planned)?.into_iter().find(|id| !taken.contains(own_id(id))) else {
                     continue;
                 };
-                if self.import(file, address, &id, killed)?.success() {
+                let own = Existing { address: address.to_owned(), id: id.clone(), is_ours: true };
+                if self.adopt(file, &own, project, killed)? {
                     taken.insert(own_id(&id).to_owned());
                     adopted.insert(address.to_owned());
                 }
@@ -65,52 +75,60 @@ impl State<'_> {
     }
 
     /// What an apply has failed for, all of it: the provider spends minutes on a function before it says so.
-    pub(super) fn there(&self, said: &Said, plan: Option<&PlanFile>, adoptable: &Adoptable<'_>) -> Vec<There> {
-        let there = said.errors.iter().filter_map(|error| {
-            let address = error.address.as_ref()?;
-            let text = already_exists(&error.text()).then(|| error.text())?;
-            let known = adoptable.named.iter().find(|(known, _)| known == address).map(|(_, id)| id.clone());
-            let contents = || self.read(plan?).ok();
+    pub(super) fn existing(&self, said: &Said, plan: Option<&PlanFile>, adoptable: &Adoptable<'_>) -> Vec<Existing> {
+        let errors = said.errors.iter().filter(|error| already_exists(&error.text())).collect::<Vec<_>>();
+        if errors.is_empty() {
+            return Vec::new();
+        }
+        let plan = plan.and_then(|plan| self.read(plan).ok());
+        let existing = errors.into_iter().filter_map(|error| {
+            let address = error.address.as_deref()?;
+            let named = adoptable.named.iter().find(|(known, _)| known == address);
+            if let Some((_, id)) = named {
+                return Some(Existing::named(address, id.clone()));
+            }
             let found = || {
-                let contents = contents()?;
-                let (_, kind, planned) = contents.created().find(|(created, ..)| created == address)?;
-                adoptable.find?(kind, planned).ok()?.pop()
+                let (_, kind, planned) = plan.as_ref()?.created().find(|(created, ..)| *created == address)?;
+                adoptable.find?(kind, planned).ok()?.into_iter().next()
             };
-            let known = known.or_else(|| told_id(&text)).or_else(found).map(|id| (id, true));
+            if let Some(id) = told_id(&error.text()).or_else(found) {
+                return Some(Existing { address: address.to_owned(), id, is_ours: true });
+            }
             // The name of a bucket holds the account's number, and its tags come in a second call.
-            let planned = || Some((contents()?.id(address)?, address.starts_with("aws_s3_bucket.")));
-            let (id, is_ours) = known.or_else(planned)?;
-            Some(There { address: address.clone(), id, is_ours })
+            let is_ours = address.starts_with("aws_s3_bucket.");
+            Some(Existing { address: address.to_owned(), id: plan.as_ref()?.id(address)?, is_ours })
         });
-        there.collect()
+        existing.collect()
     }
 
-    /// Takes in what is there, unless it is not the project's: whether it was.
+    /// Takes in what is there: whether it was.
+    ///
+    /// # Errors
+    /// Among others: it is not the project's.
     pub(super) fn adopt(
         &self,
         file: &str,
-        There { address, id, is_ours }: &There,
+        Existing { address, id, is_ours }: &Existing,
         project: &Value,
         killed: &mut Option<Running>,
     ) -> Result<bool> {
         if !self.import(file, address, id, killed)?.success() {
             return Ok(false);
         }
-        // A table of this name may be somebody else's.
-        let is_ours = *is_ours || self.is_tagged(address, project)?;
-        if !is_ours {
+        if !is_ours && !self.is_tagged(address, project)? {
             self.change(&self.tool(&["state", "rm"]).args([address]), killed)?;
+            bail_hint!(
+                format!("give yours another name; to take that one over, tag it with `project` = {project}, and run this again");
+                "`{id}` exists in AWS, and not as this project's: `{address}` cannot be made"
+            );
         }
-        Ok(is_ours)
+        events::say("adopt", &format!("`{id}`, which exists but was not in Terraform's state"));
+        Ok(true)
     }
 
     /// Takes what exists into the state.
     pub(super) fn import(&self, file: &str, address: &str, id: &str, killed: &mut Option<Running>) -> Result<Finished> {
-        let finished = self.change(&self.tool(&["import", "-no-color"]).args([file, address, id]), killed)?;
-        if finished.success() {
-            events::say("adopt", &format!("`{id}`, which exists but was not in Terraform's state"));
-        }
-        Ok(finished)
+        self.change(&self.tool(&["import", "-no-color"]).args([file, address, id]), killed)
     }
 
     /// Whether what was imported has the tag that all of the project's resources have.
@@ -125,7 +143,7 @@ fn id_of(resource: &Value) -> Option<String> {
     resource["values"]["id"].as_str().map(str::to_owned)
 }
 
-/// What is imported by where it lies and its id has the id alone in the state, as `a1b2/c3d4`.
+/// The id in the state of what is imported by that and where it lies, as `a1b2/c3d4`.
 fn own_id(id: &str) -> &str {
     id.rsplit_once('/').map_or(id, |(_, own)| own)
 }

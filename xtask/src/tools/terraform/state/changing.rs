@@ -5,7 +5,7 @@ use super::super::messages::Said;
 use super::{LOCK, State, UNSAVED};
 use crate::error::with_hint;
 use crate::tools::process::{Finished, Tool};
-use crate::tools::{events, signals};
+use crate::tools::{events, files, signals};
 use anyhow::{Context, Result, anyhow};
 use std::fs;
 use std::path::PathBuf;
@@ -35,16 +35,22 @@ impl State<'_> {
             let since = SystemTime::now();
             let started = |pid| Running::note(pid, killed.as_ref(), &self.note());
             let finished = tool.finish_watched(&self.folder, started)?;
-            let left = held(&finished, Holder::left_behind);
-            if let Some(own) = &left {
-                self.keep_unsaved(own, since)?;
+            let is_locked = is_locked(&finished);
+            let is_interrupted = signals::received().is_some() && !finished.success();
+            // Where AWS does not answer at all, it does not tell which lock it is either.
+            let own = held(&finished, Holder::left_behind).filter(|_| !is_interrupted);
+            if own.is_some_and(|own| self.free(&own)) {
+                return Ok(self.freed(finished, is_after_kill));
             }
-            if signals::received().is_some() && !finished.success() {
+            if is_locked {
+                self.keep_unsaved(since);
+            }
+            if is_interrupted {
                 self.forget(&finished);
                 return Err(self.interrupted());
             }
-            if let Some(own) = left {
-                return Ok(ended(self.freed(finished, &own)));
+            if is_locked {
+                return Ok(ended(finished));
             }
             let Some(holder) = held(&finished, Holder::in_error) else { return Ok(ended(finished)) };
             if killed.as_ref().is_some_and(|run| holder.is_of(run)) {
@@ -60,36 +66,55 @@ impl State<'_> {
         }
     }
 
-    /// Keeps the state that a run could not save, with the lock that it has left.
-    fn keep_unsaved(&self, own: &Holder, since: SystemTime) -> Result<()> {
+    /// Keeps the state that a run could not save, for the next one. Where that fails, what was made is adopted.
+    fn keep_unsaved(&self, since: SystemTime) {
         let left = self.folder.join(UNSAVED);
         let is_new = fs::metadata(&left).and_then(|found| found.modified()).is_ok_and(|written| written >= since);
-        // Those below a folder, roles, are made at once of the same sources: whose file it is cannot be told. They are adopted.
-        if !is_new || self.key.contains('/') {
-            return Ok(());
+        // Those below a folder, roles, are made at once of the same sources: whose file it is cannot be told.
+        if is_new
+            && !self.key.contains('/')
+            && fs::read(&left).is_ok_and(|state| files::write(&self.unsaved(), &state).is_ok())
+        {
+            let _ = fs::remove_file(&left);
         }
-        fs::rename(&left, self.unsaved(own)).with_context(|| format!("cannot move `{}`", left.display()))
     }
 
-    /// Saves what a run could not. Its lock, which still stands, has kept all others from the state since.
-    fn save_unsaved(&self, own: &Holder) -> Result<()> {
-        let unsaved = self.unsaved(own);
-        if !unsaved.exists() {
-            return Ok(());
+    /// Saves what the run before could not, if the lock that stands is of that run: it was taken before the run's end, and
+    /// has kept all others from the state since.
+    fn save_unsaved(&self, holder: &Holder) -> Result<()> {
+        let unsaved = self.unsaved();
+        let Ok(kept) = fs::metadata(&unsaved).and_then(|found| found.modified()) else { return Ok(()) };
+        if holder.was_there(kept) {
+            let tool = self.tool(&["state", "push", "-lock=false"]).args([&unsaved]);
+            let finished = tool.finish(&self.folder)?;
+            // Of two environments in one checkout the other's state may lie there: that is refused.
+            let is_other = finished.stderr.contains("cannot import state with");
+            if !finished.success() && !is_other {
+                return Err(tool.failure(&finished));
+            }
+            if finished.success() {
+                events::say("save", "the state, which AWS had not let the run before save");
+            }
         }
-        self.tool(&["state", "push", "-lock=false"]).args([&unsaved]).run(&self.folder)?;
-        events::say("save", "the state, which AWS had not let a run save");
         fs::remove_file(&unsaved).with_context(|| format!("cannot remove `{}`", unsaved.display()))
     }
 
     /// Frees the lock that a run of ours could not: it has ended, and nobody else can have taken it. Where this is refused
     /// too, the note of the run stays, and the next one breaks the lock.
-    fn freed(&self, finished: Finished, own: &Holder) -> Finished {
+    fn free(&self, own: &Holder) -> bool {
         let tool = self.tool(&["force-unlock", "-force", &own.id]);
-        if self.save_unsaved(own).is_err() || !tool.finish(&self.folder).is_ok_and(|freed| freed.success()) {
-            return finished;
+        let is_free = tool.finish(&self.folder).is_ok_and(|freed| freed.success());
+        if is_free {
+            events::say("unlock", &format!("the state, which AWS had left locked ({})", own.id));
         }
-        events::say("unlock", &format!("the state, which AWS had left locked ({})", own.id));
+        is_free
+    }
+
+    /// What has ended, and left nothing after all.
+    fn freed(&self, finished: Finished, is_after_kill: bool) -> Finished {
+        if !is_after_kill {
+            let _ = fs::remove_file(self.note());
+        }
         let said = Said::read(&finished.stdout);
         let was_all = said.errors.len() == 1 && !said.outputs.is_empty();
         if was_all { Finished { code: Some(0), ..finished } } else { finished }
@@ -97,7 +122,7 @@ impl State<'_> {
 
     fn interrupted(&self) -> anyhow::Error {
         with_hint(
-            anyhow!("interrupted: Terraform has saved what it had done of `{}`", self.key),
+            anyhow!("interrupted: Terraform has ended what it was doing to `{}`", self.key),
             "run the same command again: it completes what was begun",
         )
     }
@@ -117,19 +142,25 @@ impl State<'_> {
 
     /// What ended by itself has freed its lock, as a rule, and saved what it made.
     pub(super) fn forget(&self, finished: &Finished) {
-        let is_locked = !finished.success() && held(finished, Holder::left_behind).is_some();
-        if finished.code.is_some() && !is_locked {
+        if finished.code.is_some() && !is_locked(finished) {
             let _ = fs::remove_file(self.note());
         }
     }
 
-    fn unsaved(&self, own: &Holder) -> PathBuf {
-        self.data.with_extension(format!("{}.tfstate", own.id))
+    pub(super) fn unsaved(&self) -> PathBuf {
+        self.data.with_extension("unsaved.tfstate")
     }
 
     pub(super) fn note(&self) -> PathBuf {
         self.data.with_extension("running.json")
     }
+}
+
+/// Whether a run could not free its lock at its end.
+fn is_locked(finished: &Finished) -> bool {
+    let errors = Said::read(&finished.stdout).errors;
+    let left = |text: &str| text.contains("Error releasing the state lock");
+    !finished.success() && (left(&finished.stderr) || errors.iter().any(|error| left(&error.text())))
 }
 
 /// A lock that a run tells of.
