@@ -1,5 +1,7 @@
 //! The gateway: what calls the production alias, such as production's HTTP API.
 
+mod apis;
+
 use super::lambdas::Lambdas;
 use super::{Due, Held, Plan, Stack, Stacks, Why};
 use crate::environment::Environment;
@@ -10,9 +12,9 @@ use crate::model::route;
 use crate::tools::aws::Aws;
 use crate::tools::cargo::Names;
 use crate::tools::events;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -75,8 +77,9 @@ impl<'a> Gateway<'a> {
         let is_there = || id.as_ref().map_or(Ok(true), |id| stacks.aws.has_api(id));
         let why = stack.why(before, refresh, || Ok((!is_there()?).then_some(Why::Missing)))?;
         // A run that was killed on another machine may have made one that the state does not tell of.
-        stack.behind =
-            why.is_some() && id.is_none() && stacks.aws.apis("")?.iter().any(|api| is_tagged(api, &stack.variables));
+        stack.behind = why.is_some()
+            && id.is_none()
+            && stacks.aws.apis("")?.iter().any(|api| apis::is_ours(api, &stack.variables));
         let due = why.map(|why| stack.since(why));
         Ok(Self { stacks, stack, due, before: api(before, stacks.environment)?, lambdas })
     }
@@ -125,53 +128,18 @@ impl<'a> Gateway<'a> {
             Ok((held.output::<String>("api_id")?, api(&held, self.stacks.environment)?))
         };
         let (id, api) = events::step_with("gateway", apply, |(_, api)| told(api))?;
+        let Stack { aws, state, variables, .. } = &self.stack;
         // Nothing depends on whether this can be found out.
-        for surplus in id.and_then(|id| self.surplus(&id).ok()).into_iter().flatten() {
-            let what =
-                format!("{} is in AWS and not in Terraform, as where the answer to a call was lost", surplus.what);
-            events::warn(
-                &what,
-                &format!("nothing comes through it; unless you made it, `aws apigatewayv2 {}`", surplus.delete),
-            );
+        if let (Some(id), Ok(Some(held))) = (id, aws.object(&state.place.bucket, &state.key)) {
+            for (what, delete) in apis::surplus(aws, variables, &id, &held).into_iter().flatten() {
+                events::warn(
+                    &format!("{what} is in AWS and not in Terraform, as where the answer to a call was lost"),
+                    &format!("nothing comes through it; unless you made it, `aws apigatewayv2 {delete}`"),
+                );
+            }
         }
         Ok(api)
     }
-
-    /// API Gateway makes a thing once more where a call is repeated: APIs that are called like this one and lead nowhere, and
-    /// its integrations that no route leads to.
-    fn surplus(&self, id: &str) -> Result<Vec<Surplus>> {
-        let Stack { aws, state, variables, .. } = &self.stack;
-        let held = aws.object(&state.place.bucket, &state.key)?.unwrap_or_default();
-        let is_held = |id: &str| held.contains(&format!("\"{id}\""));
-        let mut surplus = Vec::new();
-        let all = aws.apis("")?;
-        let name = all.iter().find(|api| api["apiId"] == id).and_then(|api| api["name"].as_str());
-        for twin in ours(&all, variables, name.context("the HTTP API is not listed yet")?).filter(|twin| !is_held(twin))
-        {
-            if aws.apis(&format!("/{twin}/routes"))?.is_empty() {
-                let (what, delete) = (format!("HTTP API `{twin}`"), format!("delete-api --api-id {twin}"));
-                surplus.push(Surplus { what, delete });
-            }
-        }
-        let routes = aws.apis(&format!("/{id}/routes"))?;
-        for integration in aws.apis(&format!("/{id}/integrations"))? {
-            let own = integration["integrationId"].as_str().unwrap_or_default();
-            let target = format!("integrations/{own}");
-            if !is_held(own) && routes.iter().all(|route| route["target"] != *target) {
-                let what = format!("integration `{own}` of HTTP API `{id}`");
-                let delete = format!("delete-integration --api-id {id} --integration-id {own}");
-                surplus.push(Surplus { what, delete });
-            }
-        }
-        Ok(surplus)
-    }
-}
-
-/// What is there once more than it should be.
-struct Surplus {
-    what: String,
-    /// What deletes it.
-    delete: String,
 }
 
 /// Where production answers by what the state holds: `None` where there is no gateway, or the state is of another format.
@@ -209,33 +177,5 @@ fn stack<'a>(stacks: &'a Stacks<'_>, lambdas: &Lambdas) -> Result<Stack<'a>> {
     let log_group = ("aws_cloudwatch_log_group.access".to_owned(), format!("/aws/apigateway/{project}"));
     let stack = Stack::new(stacks, "gateway", stacks.state(FOLDER, "gateway"), variables, &[])?;
     let stack = stack.sealed().adopting(permissions.chain([log_group]));
-    Ok(Stack { find: Some(find), ..stack })
-}
-
-/// The HTTP API of the project and environment, and what lies in it: they have ids of their own, by which they are imported.
-fn find(aws: &Aws, variables: &Value, kind: &str, planned: &Value) -> Result<Vec<String>> {
-    let text = |key: &str| planned[key].as_str();
-    let Some(api) = text("api_id") else {
-        let Some(name) = text("name").filter(|_| kind == "aws_apigatewayv2_api") else { return Ok(Vec::new()) };
-        return Ok(ours(&aws.apis("")?, variables, name).collect());
-    };
-    let (list, id, told, wanted) = match kind {
-        "aws_apigatewayv2_integration" => ("integrations", "integrationId", "integrationUri", text("integration_uri")),
-        "aws_apigatewayv2_route" => ("routes", "routeId", "routeKey", text("route_key")),
-        "aws_apigatewayv2_stage" => ("stages", "stageName", "stageName", text("name")),
-        _ => return Ok(Vec::new()),
-    };
-    let items = aws.apis(&format!("/{api}/{list}"))?.into_iter();
-    let found = items.filter(|item| wanted.is_some() && item[told].as_str() == wanted);
-    Ok(found.filter_map(|item| Some(format!("{api}/{}", item[id].as_str()?))).collect())
-}
-
-/// The ids of the APIs that are called so and have the tags of the stack's.
-fn ours<'a>(all: &'a [Value], variables: &'a Value, name: &'a str) -> impl Iterator<Item = String> + 'a {
-    let named = all.iter().filter(move |api| api["name"] == name && is_tagged(api, variables));
-    named.filter_map(|api| Some(api["apiId"].as_str()?.to_owned()))
-}
-
-fn is_tagged(api: &Value, variables: &Value) -> bool {
-    ["project", "environment"].iter().all(|key| api["tags"][key] == variables[key])
+    Ok(Stack { find: Some(apis::find), ..stack })
 }
