@@ -223,7 +223,7 @@ fn what_could_not_be_saved_is_not_made_twice() {
     let next = stage.succeeds("deploy");
     assert_eq!(made(&["Function", "Api", "Integration", "Route", "Stage"]), Vec::<String>::new(), "{next}");
     assert!(!next.stderr.contains("     save "), "{next}");
-    assert_eq!(stage.spare(), BTreeSet::new(), "{next}");
+    assert_eq!(stage.surplus(), BTreeSet::new(), "{next}");
     assert_eq!(stage.live(ORDERS, PRODUCTION), (WORD.into(), 128.into()), "{next}");
 
     // Nobody can where the lock was left too, as by credentials that have expired. What has no name to be known by would be

@@ -282,7 +282,7 @@ fn try_out(stage: &Stage, chapter: &Chapter, point: &Point) -> Result<(), String
         return Err(format!("the next run did not succeed\n{runs}"));
     }
     // What is there twice, and called by nobody, is told of.
-    if let Some(untold) = stage.spare().iter().find(|id| !runs.contains(&format!("`{id}`"))) {
+    if let Some(untold) = stage.surplus().iter().find(|id| !runs.contains(&format!("`{id}`"))) {
         return Err(format!("`{untold}` is left, and nobody was told\n{runs}"));
     }
     match differs(&stage.left()) {

@@ -1,7 +1,5 @@
 //! An account of AWS: the caller's credentials, or those that CircleCI's token is exchanged for.
 
-use super::metrics::encoded;
-use super::signed::{Request, found};
 use super::{Aws, failed, retries, runtime, timeouts};
 use crate::error::{Hint, bail_hint};
 use crate::model::partition::Partition;
@@ -11,8 +9,6 @@ use anyhow::{Context, Result, anyhow};
 use aws_config::SdkConfig;
 use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_sdk_sts::types::Credentials as Temporary;
-use serde::Deserialize;
-use serde_json::Value;
 use std::time::SystemTime;
 
 /// CircleCI's identity token (<https://circleci.com/docs/openid-connect-tokens/>).
@@ -93,46 +89,6 @@ impl Aws {
                     .hint("log in, for example with `aws sso login`, and name the profile in `AWS_PROFILE`; without `--env` everything happens on the local AWS")
             }
             Err(error) => Err(failed("cannot ask AWS whose credentials these are", &error)),
-        }
-    }
-
-    /// Whether the HTTP API exists.
-    pub(crate) fn has_api(&self, id: &str) -> Result<bool> {
-        let answer = self.signed(self.about_apis(&format!("/{id}")));
-        Ok(found(&format!("cannot tell whether the HTTP API `{id}` is there"), answer)?.is_some())
-    }
-
-    /// The HTTP APIs, or of one of them (`/a1b2c3/routes`) what it has, all pages
-    /// (<https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis.html>).
-    pub(crate) fn apis(&self, path: &str) -> Result<Vec<Value>> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Page {
-            #[serde(default)]
-            items: Vec<Value>,
-            next_token: Option<String>,
-        }
-        let (mut all, mut query) = (Vec::new(), String::new());
-        loop {
-            let what = format!("cannot list `/v2/apis{path}`");
-            let answer = self.signed(self.about_apis(&format!("{path}{query}")));
-            let page: Page = serde_json::from_str(&answer.map_err(|error| failed(&what, &error))?).context(what)?;
-            all.extend(page.items);
-            match page.next_token.filter(|token| !token.is_empty()) {
-                Some(token) => query = format!("?nextToken={}", encoded(&token)),
-                None => return Ok(all),
-            }
-        }
-    }
-
-    fn about_apis(&self, path: &str) -> Request {
-        Request {
-            service: "apigateway",
-            method: "GET",
-            endpoint: self.endpoint("apigateway"),
-            path: format!("/v2/apis{path}"),
-            body: Vec::new(),
-            target: None,
         }
     }
 }

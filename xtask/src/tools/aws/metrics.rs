@@ -1,6 +1,6 @@
 //! What CloudWatch counted. One call of one service, so it is made by hand rather than with another SDK.
 
-use super::signed::Request;
+use super::signed::{Request, encoded};
 use super::{Aws, failed};
 use crate::error::bail_hint;
 use crate::model::canary::Measured;
@@ -103,18 +103,6 @@ fn sums(answer: &str) -> Result<BTreeMap<String, f64>> {
         }
     }
     Ok(sums)
-}
-
-/// A value in a query; the characters that may stay are RFC 3986's unreserved ones.
-pub(super) fn encoded(value: &str) -> String {
-    value.bytes().fold(String::new(), |mut text, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            let _ = write!(text, "%{byte:02X}");
-        }
-        text
-    })
 }
 
 #[cfg(test)]

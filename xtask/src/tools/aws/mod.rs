@@ -2,6 +2,7 @@
 
 mod account;
 mod aliases;
+mod apis;
 mod bucket;
 mod deletions;
 mod logs;

@@ -23,6 +23,7 @@ use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
 use aws_smithy_xml::decode::{Document, ScopedDecoder, try_data};
 use aws_types::request_id::apply_request_id;
 use serde::Deserialize;
+use std::fmt::Write;
 use std::time::Duration;
 
 /// Statuses of answers that another attempt may better: the SDK's own, and 429, which it knows by its code alone.
@@ -126,6 +127,18 @@ impl Aws {
         });
         StaticRuntimePlugin::new().with_config(config.freeze()).with_runtime_components(components)
     }
+}
+
+/// A value in a query; the characters that may stay are RFC 3986's unreserved ones.
+pub(super) fn encoded(value: &str) -> String {
+    value.bytes().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            let _ = write!(text, "%{byte:02X}");
+        }
+        text
+    })
 }
 
 /// What is there, or `None` where AWS says that it is not; an error where nobody knows.

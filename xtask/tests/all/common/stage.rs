@@ -256,8 +256,8 @@ impl Stage {
         let functions: Map<_, _> = FUNCTIONS.iter().map(|name| ((*name).to_owned(), self.left_of(name))).collect();
         let (_, roles) = self.ask("iam", "POST", "/", "Action=ListRoles&Version=2010-05-08");
         let objects: Vec<_> = self.objects().into_iter().filter(|key| !key.starts_with("packages/")).collect();
-        let spare = self.spare();
-        let is_used = |of: &Value, id: &str| !spare.contains(of[id].as_str().expect("an id"));
+        let surplus = self.surplus();
+        let is_used = |of: &Value, id: &str| !surplus.contains(of[id].as_str().expect("an id"));
         let gateway = self.items("/v2/apis").into_iter().filter(|api| is_used(api, "apiId")).map(|api| {
             let path = format!("/v2/apis/{}", api["apiId"].as_str().expect("an id"));
             let routes: BTreeSet<_> =
@@ -280,7 +280,7 @@ impl Stage {
 
     /// The ids of the gateway's APIs that have nothing in them, and of integrations that no route leads to: AWS makes them
     /// once more where its answer is lost and the call repeated.
-    pub(crate) fn spare(&self) -> BTreeSet<String> {
+    pub(crate) fn surplus(&self) -> BTreeSet<String> {
         let text = |of: &Value, key: &str| of[key].as_str().expect("a text").to_owned();
         let of = |api: Value| {
             let id = text(&api, "apiId");
