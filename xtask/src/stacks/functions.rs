@@ -18,7 +18,7 @@ use crate::tools::terraform::{Change, Destroyable, Sources};
 use crate::tools::{events, files};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 
@@ -173,10 +173,21 @@ impl<'a> Functions<'a> {
     }
 
     /// Whether AWS has what the state does not tell of, as of a run that was killed on another machine.
+    ///
+    /// # Errors
+    /// Among others: a function of that name is another project's.
     fn is_behind(&self) -> Result<bool> {
         let untold: Vec<_> = self.untold().collect();
-        let found = side_by_side(&untold, |name| self.stacks.aws.latest(name));
-        let found = found.into_iter().collect::<Result<Vec<_>>>()?;
+        let found = side_by_side(&untold, |name| self.stacks.aws.tags(name)).into_iter().collect::<Result<Vec<_>>>()?;
+        let project = &self.stacks.environment.project;
+        let is_other =
+            |tags: &Option<HashMap<_, _>>| tags.as_ref().is_some_and(|tags| tags.get("project") != Some(project));
+        if let Some((name, _)) = untold.iter().zip(&found).find(|(_, tags)| is_other(tags)) {
+            bail_hint!(
+                format!("give yours another name; to take that one over, tag it with `project` = `{project}`, and run this again");
+                "the Lambda `{name}` exists already, and is not this project's"
+            );
+        }
         Ok(found.iter().any(Option::is_some))
     }
 

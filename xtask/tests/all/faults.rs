@@ -255,7 +255,11 @@ fn what_could_not_be_saved_is_not_made_twice() {
     let zip = json!({"FunctionName": "taken", "Role": role, "Runtime": "provided.al2023", "Handler": "bootstrap", "Code": {"ZipFile": "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA=="}});
     let (status, body) = stage.ask("lambda", "POST", "/2015-03-31/functions", &zip.to_string());
     assert_eq!(status, 201, "{body}");
-    stage.run("deploy").fails_with(&["`taken` exists in AWS", "another name"]);
+    stage.proxy.clear();
+    stage.run("deploy").fails_with(&["`taken` exists already", "another name"]);
+    // Packages are kept as soon as they are built.
+    let writes: Vec<_> = stage.proxy.writes().iter().map(ToString::to_string).collect();
+    assert!(writes.iter().all(|write| write.contains("/packages/")), "{writes:?}");
 }
 
 /// Two clones deploy two branches at the same moment, to one state. Each releases the versions of its own apply, also where

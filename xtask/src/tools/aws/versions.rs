@@ -17,6 +17,7 @@ use aws_sdk_lambda::types::{AccountLimit, AccountUsage, FunctionConfiguration, L
 use base64::prelude::{BASE64_STANDARD, Engine};
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// A function may take 15 minutes; the rest is for the way.
@@ -96,6 +97,16 @@ impl Aws {
             }
             Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(None),
             Err(error) => Err(failed(&format!("cannot read `$LATEST` of `{lambda}`"), &error)),
+        }
+    }
+
+    /// The tags of a function, or `None` where it does not exist. AWS tells them to whom `lambda:ListTags` is allowed
+    /// (<https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html>).
+    pub(crate) fn tags(&self, lambda: &str) -> Result<Option<HashMap<String, String>>> {
+        match self.runtime.block_on(self.lambda.get_function().function_name(lambda).send()) {
+            Ok(found) => Ok(Some(found.tags.unwrap_or_default())),
+            Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(None),
+            Err(error) => Err(failed(&format!("cannot read the tags of `{lambda}`"), &error)),
         }
     }
 

@@ -20,13 +20,6 @@ pub(super) struct Existing {
     is_ours: bool,
 }
 
-impl Existing {
-    fn named(address: &str, id: String) -> Self {
-        // A function of this name may be another project's; a log group may have been made by Lambda itself, without tags.
-        Self { address: address.to_owned(), id, is_ours: !address.contains("aws_lambda_function.") }
-    }
-}
-
 impl State<'_> {
     /// Takes in what the state does not tell of, and gives the addresses of what was there.
     pub(super) fn adopt_lost(
@@ -39,8 +32,9 @@ impl State<'_> {
         let (mut known, mut adopted) = (self.known()?, BTreeSet::new());
         for (address, id) in adoptable.named {
             let was_locked = killed.is_some();
-            if !known.contains(address) && self.adopt(file, &Existing::named(address, id.clone()), project, killed)? {
-                adopted.insert(address.clone());
+            let named = Existing { address: address.clone(), id: id.clone(), is_ours: true };
+            if !known.contains(address) && self.adopt(file, &named, project, killed)? {
+                adopted.insert(named.address);
             }
             // With the lock of the killed run comes what that one could not save.
             if was_locked && killed.is_none() {
@@ -83,15 +77,12 @@ impl State<'_> {
         let plan = plan.and_then(|plan| self.read(plan).ok());
         let existing = errors.into_iter().filter_map(|error| {
             let address = error.address.as_deref()?;
-            let named = adoptable.named.iter().find(|(known, _)| known == address);
-            if let Some((_, id)) = named {
-                return Some(Existing::named(address, id.clone()));
-            }
+            let named = adoptable.named.iter().find(|(known, _)| known == address).map(|(_, id)| id.clone());
             let found = || {
                 let (_, kind, planned) = plan.as_ref()?.created().find(|(created, ..)| *created == address)?;
                 adoptable.find?(kind, planned).ok()?.into_iter().next()
             };
-            if let Some(id) = told_id(&error.text()).or_else(found) {
+            if let Some(id) = named.or_else(|| told_id(&error.text())).or_else(found) {
                 return Some(Existing { address: address.to_owned(), id, is_ours: true });
             }
             // The name of a bucket holds the account's number, and its tags come in a second call.
